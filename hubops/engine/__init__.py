@@ -1,0 +1,1 @@
+"""Decides what is wrong: Snapshot in, findings out; no I/O and no clock."""

@@ -1,0 +1,86 @@
+"""The snapshot as probes look at it: with the indexes that several of them need, built once, when first asked."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+
+from hubops.model.finding import Ref
+from hubops.model.kube.core import Event, Pod
+from hubops.model.kube.kinds import Objects
+from hubops.model.kube.meta import Object, OwnerReference
+from hubops.model.kube.networking import EndpointSlice
+from hubops.model.snapshot import ContainerLog, Snapshot
+
+
+class View:
+    """Read-only; everything in it is derived from `snapshot` alone."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    @property
+    def objects(self) -> Objects:
+        return self.snapshot.objects
+
+    @property
+    def now(self) -> datetime:
+        """The moment of the snapshot: no probe reads the clock."""
+        return self.snapshot.taken_at
+
+    @cached_property
+    def events(self) -> Mapping[Ref, tuple[Event, ...]]:
+        """Events by the object they are about, newest first."""
+        grouped: dict[Ref, list[Event]] = defaultdict(list)
+        for event in self.objects.events:
+            about = event.involved_object
+            grouped[Ref(about.kind, about.name, about.namespace or None)].append(event)
+        oldest = datetime.min.replace(tzinfo=self.now.tzinfo)
+        return {
+            ref: tuple(sorted(events, key=lambda event: event.last_seen or oldest, reverse=True))
+            for ref, events in grouped.items()
+        }
+
+    @cached_property
+    def container_logs(self) -> Mapping[tuple[str, str, str], ContainerLog]:
+        """Logs by namespace, pod and container."""
+        return {(log.namespace, log.pod, log.container): log for log in self.snapshot.container_logs}
+
+    @cached_property
+    def slices(self) -> Mapping[tuple[str, str], tuple[EndpointSlice, ...]]:
+        """Endpoint slices by namespace and Service."""
+        grouped: dict[tuple[str, str], list[EndpointSlice]] = defaultdict(list)
+        for item in self.objects.endpointslices:
+            grouped[item.namespace, item.service].append(item)
+        return {key: tuple(items) for key, items in grouped.items()}
+
+    @cached_property
+    def pods_by_namespace(self) -> Mapping[str, tuple[Pod, ...]]:
+        grouped: dict[str, list[Pod]] = defaultdict(list)
+        for pod in self.objects.pods:
+            grouped[pod.namespace].append(pod)
+        return {namespace: tuple(pods) for namespace, pods in grouped.items()}
+
+    @cached_property
+    def _controllers(self) -> Mapping[tuple[str, str, str], OwnerReference]:
+        """The controller of each ReplicaSet and Job: the two links between a pod and what a person edits."""
+        found: dict[tuple[str, str, str], OwnerReference] = {}
+        for kind, items in (("ReplicaSet", self.objects.replicasets), ("Job", self.objects.jobs)):
+            for item in items:
+                controller = item.metadata.controller()
+                if controller:
+                    found[kind, item.metadata.namespace, item.metadata.name] = controller
+        return found
+
+    def owner(self, item: Object) -> Ref:
+        """What a person would edit to fix *item*: its topmost controller, or itself where it has none."""
+        controller = item.metadata.controller()
+        if controller is None:
+            return Ref(type(item).__name__, item.name, item.namespace or None)
+        namespace = item.namespace
+        while (above := self._controllers.get((controller.kind, namespace, controller.name))) is not None:
+            controller = above
+        # A static pod is controlled by its Node, which has no namespace.
+        return Ref(controller.kind, controller.name, None if controller.kind == "Node" else namespace or None)

@@ -1,0 +1,241 @@
+"""core/v1: pods, nodes, services, events, namespaces."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import field
+
+from hubops.model.kube.meta import Condition, IntOrString, Kube, Object, ObjectReference, Quantity
+
+
+class ResourceRequirements(Kube):
+    requests: dict[str, Quantity] = {}
+    limits: dict[str, Quantity] = {}
+
+
+class ContainerPort(Kube):
+    name: str = ""
+    container_port: int = 0
+    host_port: int = 0
+    protocol: str = "TCP"
+
+
+class HTTPGetAction(Kube):
+    path: str = ""
+    port: IntOrString = 0
+    scheme: str = ""
+
+
+class TCPSocketAction(Kube):
+    port: IntOrString = 0
+
+
+class ExecAction(Kube):
+    command: tuple[str, ...] = ()
+
+
+class GRPCAction(Kube):
+    port: int = 0
+    service: str | None = None
+
+
+class Probe(Kube):
+    http_get: HTTPGetAction | None = None
+    tcp_socket: TCPSocketAction | None = None
+    exec: ExecAction | None = None
+    grpc: GRPCAction | None = None
+    initial_delay_seconds: int = 0
+    period_seconds: int = 10
+    failure_threshold: int = 3
+
+
+class Container(Kube):
+    name: str = ""
+    image: str = ""
+    ports: tuple[ContainerPort, ...] = ()
+    resources: ResourceRequirements = ResourceRequirements()
+    readiness_probe: Probe | None = None
+    liveness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+    restart_policy: str = ""  # "Always" on an init container makes it a sidecar
+
+
+class PersistentVolumeClaimVolumeSource(Kube):
+    claim_name: str = ""
+
+
+class Volume(Kube):
+    name: str = ""
+    persistent_volume_claim: PersistentVolumeClaimVolumeSource | None = None
+
+
+class PodReadinessGate(Kube):
+    condition_type: str = ""
+
+
+class PodSpec(Kube):
+    node_name: str = ""
+    node_selector: dict[str, str] = {}
+    containers: tuple[Container, ...] = ()
+    init_containers: tuple[Container, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    restart_policy: str = "Always"
+    scheduler_name: str = ""
+    service_account_name: str = ""
+    priority_class_name: str = ""
+    termination_grace_period_seconds: int | None = None
+    readiness_gates: tuple[PodReadinessGate, ...] = ()
+
+
+class ContainerStateWaiting(Kube):
+    reason: str = ""
+    message: str = ""
+
+
+class ContainerStateRunning(Kube):
+    started_at: datetime | None = None
+
+
+class ContainerStateTerminated(Kube):
+    exit_code: int = 0
+    signal: int = 0
+    reason: str = ""
+    message: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class ContainerState(Kube):
+    waiting: ContainerStateWaiting | None = None
+    running: ContainerStateRunning | None = None
+    terminated: ContainerStateTerminated | None = None
+
+
+class ContainerStatus(Kube):
+    name: str = ""
+    ready: bool = False
+    started: bool | None = None
+    restart_count: int = 0
+    image: str = ""
+    image_id: str = field(default="", name="imageID")
+    state: ContainerState = ContainerState()
+    last_state: ContainerState = ContainerState()
+
+
+class PodStatus(Kube):
+    phase: str = ""
+    reason: str = ""
+    message: str = ""
+    conditions: tuple[Condition, ...] = ()
+    start_time: datetime | None = None
+    nominated_node_name: str = ""
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+
+
+class Pod(Object):
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+
+class Taint(Kube):
+    key: str = ""
+    value: str = ""
+    effect: str = ""
+    time_added: datetime | None = None
+
+
+class NodeSpec(Kube):
+    unschedulable: bool = False
+    taints: tuple[Taint, ...] = ()
+    provider_id: str = field(default="", name="providerID")
+
+
+class NodeCondition(Condition):
+    last_heartbeat_time: datetime | None = None
+
+
+class NodeSystemInfo(Kube):
+    kernel_version: str = ""
+    os_image: str = ""
+    container_runtime_version: str = ""
+    kubelet_version: str = ""
+    architecture: str = ""
+    operating_system: str = ""
+
+
+class NodeStatus(Kube):
+    capacity: dict[str, Quantity] = {}
+    allocatable: dict[str, Quantity] = {}
+    conditions: tuple[NodeCondition, ...] = ()
+    node_info: NodeSystemInfo = NodeSystemInfo()
+
+
+class Node(Object):
+    spec: NodeSpec = NodeSpec()
+    status: NodeStatus = NodeStatus()
+
+
+class NamespaceStatus(Kube):
+    phase: str = ""
+    conditions: tuple[Condition, ...] = ()
+
+
+class Namespace(Object):
+    status: NamespaceStatus = NamespaceStatus()
+
+
+class ServicePort(Kube):
+    name: str = ""
+    protocol: str = "TCP"
+    port: int = 0
+    target_port: IntOrString = 0
+
+
+class ServiceSpec(Kube):
+    type: str = "ClusterIP"
+    selector: dict[str, str] = {}
+    ports: tuple[ServicePort, ...] = ()
+    cluster_ip: str = field(default="", name="clusterIP")
+    external_name: str = ""
+    publish_not_ready_addresses: bool = False
+
+
+class Service(Object):
+    spec: ServiceSpec = ServiceSpec()
+
+
+class EventSeries(Kube):
+    count: int = 0
+    last_observed_time: datetime | None = None
+
+
+class EventSource(Kube):
+    component: str = ""
+    host: str = ""
+
+
+class Event(Object):
+    involved_object: ObjectReference = ObjectReference()
+    type: str = ""
+    reason: str = ""
+    message: str = ""
+    count: int = 0
+    first_timestamp: datetime | None = None
+    last_timestamp: datetime | None = None
+    event_time: datetime | None = None
+    series: EventSeries | None = None
+    source: EventSource = EventSource()
+    reporting_component: str = ""
+
+    @property
+    def last_seen(self) -> datetime | None:
+        """When it was last observed, whichever of the API's four fields carries it."""
+        observed = self.series.last_observed_time if self.series else None
+        return observed or self.last_timestamp or self.event_time or self.metadata.creation_timestamp
+
+    @property
+    def times(self) -> int:
+        """How often it was observed, at least once."""
+        return max(self.count, self.series.count if self.series else 0, 1)
