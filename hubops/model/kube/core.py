@@ -9,38 +9,38 @@ from msgspec import field
 from hubops.model.kube.meta import Condition, IntOrString, Kube, Object, ObjectReference, Quantity
 
 
-class ResourceRequirements(Kube):
+class ResourceRequirements(Kube, frozen=True):
     requests: dict[str, Quantity] = {}
     limits: dict[str, Quantity] = {}
 
 
-class ContainerPort(Kube):
+class ContainerPort(Kube, frozen=True):
     name: str = ""
     container_port: int = 0
     host_port: int = 0
     protocol: str = "TCP"
 
 
-class HTTPGetAction(Kube):
+class HTTPGetAction(Kube, frozen=True):
     path: str = ""
     port: IntOrString = 0
     scheme: str = ""
 
 
-class TCPSocketAction(Kube):
+class TCPSocketAction(Kube, frozen=True):
     port: IntOrString = 0
 
 
-class ExecAction(Kube):
+class ExecAction(Kube, frozen=True):
     command: tuple[str, ...] = ()
 
 
-class GRPCAction(Kube):
+class GRPCAction(Kube, frozen=True):
     port: int = 0
     service: str | None = None
 
 
-class Probe(Kube):
+class Probe(Kube, frozen=True):
     http_get: HTTPGetAction | None = None
     tcp_socket: TCPSocketAction | None = None
     exec: ExecAction | None = None
@@ -50,7 +50,7 @@ class Probe(Kube):
     failure_threshold: int = 3
 
 
-class Container(Kube):
+class Container(Kube, frozen=True):
     name: str = ""
     image: str = ""
     ports: tuple[ContainerPort, ...] = ()
@@ -61,20 +61,20 @@ class Container(Kube):
     restart_policy: str = ""  # "Always" on an init container makes it a sidecar
 
 
-class PersistentVolumeClaimVolumeSource(Kube):
+class PersistentVolumeClaimVolumeSource(Kube, frozen=True):
     claim_name: str = ""
 
 
-class Volume(Kube):
+class Volume(Kube, frozen=True):
     name: str = ""
     persistent_volume_claim: PersistentVolumeClaimVolumeSource | None = None
 
 
-class PodReadinessGate(Kube):
+class PodReadinessGate(Kube, frozen=True):
     condition_type: str = ""
 
 
-class PodSpec(Kube):
+class PodSpec(Kube, frozen=True):
     node_name: str = ""
     node_selector: dict[str, str] = {}
     containers: tuple[Container, ...] = ()
@@ -88,16 +88,16 @@ class PodSpec(Kube):
     readiness_gates: tuple[PodReadinessGate, ...] = ()
 
 
-class ContainerStateWaiting(Kube):
+class ContainerStateWaiting(Kube, frozen=True):
     reason: str = ""
     message: str = ""
 
 
-class ContainerStateRunning(Kube):
+class ContainerStateRunning(Kube, frozen=True):
     started_at: datetime | None = None
 
 
-class ContainerStateTerminated(Kube):
+class ContainerStateTerminated(Kube, frozen=True):
     exit_code: int = 0
     signal: int = 0
     reason: str = ""
@@ -106,13 +106,13 @@ class ContainerStateTerminated(Kube):
     finished_at: datetime | None = None
 
 
-class ContainerState(Kube):
+class ContainerState(Kube, frozen=True):
     waiting: ContainerStateWaiting | None = None
     running: ContainerStateRunning | None = None
     terminated: ContainerStateTerminated | None = None
 
 
-class ContainerStatus(Kube):
+class ContainerStatus(Kube, frozen=True):
     name: str = ""
     ready: bool = False
     started: bool | None = None
@@ -123,7 +123,7 @@ class ContainerStatus(Kube):
     last_state: ContainerState = ContainerState()
 
 
-class PodStatus(Kube):
+class PodStatus(Kube, frozen=True):
     phase: str = ""
     reason: str = ""
     message: str = ""
@@ -134,29 +134,29 @@ class PodStatus(Kube):
     container_statuses: tuple[ContainerStatus, ...] = ()
 
 
-class Pod(Object):
+class Pod(Object, frozen=True):
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
 
 
-class Taint(Kube):
+class Taint(Kube, frozen=True):
     key: str = ""
     value: str = ""
     effect: str = ""
     time_added: datetime | None = None
 
 
-class NodeSpec(Kube):
+class NodeSpec(Kube, frozen=True):
     unschedulable: bool = False
     taints: tuple[Taint, ...] = ()
     provider_id: str = field(default="", name="providerID")
 
 
-class NodeCondition(Condition):
+class NodeCondition(Condition, frozen=True):
     last_heartbeat_time: datetime | None = None
 
 
-class NodeSystemInfo(Kube):
+class NodeSystemInfo(Kube, frozen=True):
     kernel_version: str = ""
     os_image: str = ""
     container_runtime_version: str = ""
@@ -165,35 +165,35 @@ class NodeSystemInfo(Kube):
     operating_system: str = ""
 
 
-class NodeStatus(Kube):
+class NodeStatus(Kube, frozen=True):
     capacity: dict[str, Quantity] = {}
     allocatable: dict[str, Quantity] = {}
     conditions: tuple[NodeCondition, ...] = ()
     node_info: NodeSystemInfo = NodeSystemInfo()
 
 
-class Node(Object):
+class Node(Object, frozen=True):
     spec: NodeSpec = NodeSpec()
     status: NodeStatus = NodeStatus()
 
 
-class NamespaceStatus(Kube):
+class NamespaceStatus(Kube, frozen=True):
     phase: str = ""
     conditions: tuple[Condition, ...] = ()
 
 
-class Namespace(Object):
+class Namespace(Object, frozen=True):
     status: NamespaceStatus = NamespaceStatus()
 
 
-class ServicePort(Kube):
+class ServicePort(Kube, frozen=True):
     name: str = ""
     protocol: str = "TCP"
     port: int = 0
     target_port: IntOrString = 0
 
 
-class ServiceSpec(Kube):
+class ServiceSpec(Kube, frozen=True):
     type: str = "ClusterIP"
     selector: dict[str, str] = {}
     ports: tuple[ServicePort, ...] = ()
@@ -202,21 +202,21 @@ class ServiceSpec(Kube):
     publish_not_ready_addresses: bool = False
 
 
-class Service(Object):
+class Service(Object, frozen=True):
     spec: ServiceSpec = ServiceSpec()
 
 
-class EventSeries(Kube):
+class EventSeries(Kube, frozen=True):
     count: int = 0
     last_observed_time: datetime | None = None
 
 
-class EventSource(Kube):
+class EventSource(Kube, frozen=True):
     component: str = ""
     host: str = ""
 
 
-class Event(Object):
+class Event(Object, frozen=True):
     involved_object: ObjectReference = ObjectReference()
     type: str = ""
     reason: str = ""

@@ -30,14 +30,14 @@ class Kube(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel", 
     """
 
 
-class OwnerReference(Kube):
+class OwnerReference(Kube, frozen=True):
     kind: str = ""
     name: str = ""
     uid: str = ""
     controller: bool = False
 
 
-class ObjectMeta(Kube):
+class ObjectMeta(Kube, frozen=True):
     name: str = ""
     namespace: str = ""
     uid: str = ""
@@ -57,7 +57,7 @@ class ObjectMeta(Kube):
         return None
 
 
-class Condition(Kube):
+class Condition(Kube, frozen=True):
     type: str = ""
     status: str = ""
     reason: str = ""
@@ -65,13 +65,13 @@ class Condition(Kube):
     last_transition_time: datetime | None = None
 
 
-class LabelSelectorRequirement(Kube):
+class LabelSelectorRequirement(Kube, frozen=True):
     key: str = ""
     operator: str = ""
     values: tuple[str, ...] = ()
 
 
-class LabelSelector(Kube):
+class LabelSelector(Kube, frozen=True):
     match_labels: dict[str, str] = {}
     match_expressions: tuple[LabelSelectorRequirement, ...] = ()
 
@@ -97,7 +97,7 @@ def _meets(requirement: LabelSelectorRequirement, labels: dict[str, str]) -> boo
             return False
 
 
-class ObjectReference(Kube):
+class ObjectReference(Kube, frozen=True):
     kind: str = ""
     namespace: str = ""
     name: str = ""
@@ -105,7 +105,7 @@ class ObjectReference(Kube):
     field_path: str = ""
 
 
-class Object(Kube):
+class Object(Kube, frozen=True):
     """A Kubernetes object with metadata; the base of each kind."""
 
     metadata: ObjectMeta = ObjectMeta()

@@ -5,26 +5,26 @@ from __future__ import annotations
 from hubops.model.kube.meta import Kube, LabelSelector, Object, ObjectReference
 
 
-class EndpointConditions(Kube):
+class EndpointConditions(Kube, frozen=True):
     ready: bool | None = None  # nil means ready, as the API says
     serving: bool | None = None
     terminating: bool | None = None
 
 
-class Endpoint(Kube):
+class Endpoint(Kube, frozen=True):
     addresses: tuple[str, ...] = ()
     conditions: EndpointConditions = EndpointConditions()
     target_ref: ObjectReference | None = None
     node_name: str | None = None
 
 
-class EndpointPort(Kube):
+class EndpointPort(Kube, frozen=True):
     name: str | None = None
     port: int | None = None
     protocol: str | None = None
 
 
-class EndpointSlice(Object):
+class EndpointSlice(Object, frozen=True):
     address_type: str = ""
     endpoints: tuple[Endpoint, ...] | None = None  # the API writes null for none
     ports: tuple[EndpointPort, ...] | None = None
@@ -35,19 +35,19 @@ class EndpointSlice(Object):
         return self.metadata.labels.get("kubernetes.io/service-name", "")
 
 
-class ServiceReference(Kube):
+class ServiceReference(Kube, frozen=True):
     namespace: str = ""
     name: str = ""
     path: str | None = None
     port: int | None = None
 
 
-class WebhookClientConfig(Kube):
+class WebhookClientConfig(Kube, frozen=True):
     url: str | None = None
     service: ServiceReference | None = None
 
 
-class RuleWithOperations(Kube):
+class RuleWithOperations(Kube, frozen=True):
     operations: tuple[str, ...] = ()
     api_groups: tuple[str, ...] = ()
     api_versions: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class RuleWithOperations(Kube):
     scope: str | None = None
 
 
-class ValidatingWebhook(Kube):
+class ValidatingWebhook(Kube, frozen=True):
     name: str = ""
     client_config: WebhookClientConfig = WebhookClientConfig()
     rules: tuple[RuleWithOperations, ...] = ()
@@ -65,13 +65,13 @@ class ValidatingWebhook(Kube):
     timeout_seconds: int | None = None
 
 
-class MutatingWebhook(ValidatingWebhook):
+class MutatingWebhook(ValidatingWebhook, frozen=True):
     """The same fields as a validating webhook, as far as hubops reads them."""
 
 
-class ValidatingWebhookConfiguration(Object):
+class ValidatingWebhookConfiguration(Object, frozen=True):
     webhooks: tuple[ValidatingWebhook, ...] = ()
 
 
-class MutatingWebhookConfiguration(Object):
+class MutatingWebhookConfiguration(Object, frozen=True):
     webhooks: tuple[MutatingWebhook, ...] = ()

@@ -6,7 +6,7 @@ from hubops.model.kube.core import ResourceRequirements
 from hubops.model.kube.meta import Condition, Kube, Object, ObjectReference, Quantity
 
 
-class PersistentVolumeClaimSpec(Kube):
+class PersistentVolumeClaimSpec(Kube, frozen=True):
     access_modes: tuple[str, ...] = ()
     resources: ResourceRequirements = ResourceRequirements()
     volume_name: str = ""
@@ -14,18 +14,18 @@ class PersistentVolumeClaimSpec(Kube):
     volume_mode: str | None = None
 
 
-class PersistentVolumeClaimStatus(Kube):
+class PersistentVolumeClaimStatus(Kube, frozen=True):
     phase: str = ""
     capacity: dict[str, Quantity] = {}
     conditions: tuple[Condition, ...] = ()
 
 
-class PersistentVolumeClaim(Object):
+class PersistentVolumeClaim(Object, frozen=True):
     spec: PersistentVolumeClaimSpec = PersistentVolumeClaimSpec()
     status: PersistentVolumeClaimStatus = PersistentVolumeClaimStatus()
 
 
-class PersistentVolumeSpec(Kube):
+class PersistentVolumeSpec(Kube, frozen=True):
     capacity: dict[str, Quantity] = {}
     access_modes: tuple[str, ...] = ()
     claim_ref: ObjectReference | None = None
@@ -33,18 +33,18 @@ class PersistentVolumeSpec(Kube):
     storage_class_name: str = ""
 
 
-class PersistentVolumeStatus(Kube):
+class PersistentVolumeStatus(Kube, frozen=True):
     phase: str = ""
     reason: str = ""
     message: str = ""
 
 
-class PersistentVolume(Object):
+class PersistentVolume(Object, frozen=True):
     spec: PersistentVolumeSpec = PersistentVolumeSpec()
     status: PersistentVolumeStatus = PersistentVolumeStatus()
 
 
-class StorageClass(Object):
+class StorageClass(Object, frozen=True):
     provisioner: str = ""
     reclaim_policy: str | None = None
     volume_binding_mode: str | None = None

@@ -7,17 +7,17 @@ from datetime import datetime
 from hubops.model.kube.meta import Condition, IntOrString, Kube, LabelSelector, Object
 
 
-class RollingUpdateDeployment(Kube):
+class RollingUpdateDeployment(Kube, frozen=True):
     max_unavailable: IntOrString | None = None
     max_surge: IntOrString | None = None
 
 
-class DeploymentStrategy(Kube):
+class DeploymentStrategy(Kube, frozen=True):
     type: str = "RollingUpdate"
     rolling_update: RollingUpdateDeployment | None = None
 
 
-class DeploymentSpec(Kube):
+class DeploymentSpec(Kube, frozen=True):
     replicas: int | None = None
     selector: LabelSelector = LabelSelector()
     strategy: DeploymentStrategy = DeploymentStrategy()
@@ -26,7 +26,7 @@ class DeploymentSpec(Kube):
     progress_deadline_seconds: int | None = None
 
 
-class DeploymentStatus(Kube):
+class DeploymentStatus(Kube, frozen=True):
     observed_generation: int = 0
     replicas: int = 0
     updated_replicas: int = 0
@@ -36,34 +36,34 @@ class DeploymentStatus(Kube):
     conditions: tuple[Condition, ...] = ()
 
 
-class Deployment(Object):
+class Deployment(Object, frozen=True):
     spec: DeploymentSpec = DeploymentSpec()
     status: DeploymentStatus = DeploymentStatus()
 
 
-class ReplicaSetSpec(Kube):
+class ReplicaSetSpec(Kube, frozen=True):
     replicas: int | None = None
 
 
-class ReplicaSetStatus(Kube):
+class ReplicaSetStatus(Kube, frozen=True):
     replicas: int = 0
     ready_replicas: int = 0
     available_replicas: int = 0
     conditions: tuple[Condition, ...] = ()
 
 
-class ReplicaSet(Object):
+class ReplicaSet(Object, frozen=True):
     spec: ReplicaSetSpec = ReplicaSetSpec()
     status: ReplicaSetStatus = ReplicaSetStatus()
 
 
-class StatefulSetSpec(Kube):
+class StatefulSetSpec(Kube, frozen=True):
     replicas: int | None = None
     selector: LabelSelector = LabelSelector()
     service_name: str = ""
 
 
-class StatefulSetStatus(Kube):
+class StatefulSetStatus(Kube, frozen=True):
     observed_generation: int = 0
     replicas: int = 0
     ready_replicas: int = 0
@@ -73,16 +73,16 @@ class StatefulSetStatus(Kube):
     update_revision: str = ""
 
 
-class StatefulSet(Object):
+class StatefulSet(Object, frozen=True):
     spec: StatefulSetSpec = StatefulSetSpec()
     status: StatefulSetStatus = StatefulSetStatus()
 
 
-class DaemonSetSpec(Kube):
+class DaemonSetSpec(Kube, frozen=True):
     selector: LabelSelector = LabelSelector()
 
 
-class DaemonSetStatus(Kube):
+class DaemonSetStatus(Kube, frozen=True):
     observed_generation: int = 0
     desired_number_scheduled: int = 0
     current_number_scheduled: int = 0
@@ -93,19 +93,19 @@ class DaemonSetStatus(Kube):
     updated_number_scheduled: int = 0
 
 
-class DaemonSet(Object):
+class DaemonSet(Object, frozen=True):
     spec: DaemonSetSpec = DaemonSetSpec()
     status: DaemonSetStatus = DaemonSetStatus()
 
 
-class JobSpec(Kube):
+class JobSpec(Kube, frozen=True):
     completions: int | None = None
     parallelism: int | None = None
     backoff_limit: int | None = None
     suspend: bool = False
 
 
-class JobStatus(Kube):
+class JobStatus(Kube, frozen=True):
     active: int = 0
     succeeded: int = 0
     failed: int = 0
@@ -114,22 +114,22 @@ class JobStatus(Kube):
     conditions: tuple[Condition, ...] = ()
 
 
-class Job(Object):
+class Job(Object, frozen=True):
     spec: JobSpec = JobSpec()
     status: JobStatus = JobStatus()
 
 
-class CronJobSpec(Kube):
+class CronJobSpec(Kube, frozen=True):
     schedule: str = ""
     time_zone: str | None = None
     suspend: bool = False
 
 
-class CronJobStatus(Kube):
+class CronJobStatus(Kube, frozen=True):
     last_schedule_time: datetime | None = None
     last_successful_time: datetime | None = None
 
 
-class CronJob(Object):
+class CronJob(Object, frozen=True):
     spec: CronJobSpec = CronJobSpec()
     status: CronJobStatus = CronJobStatus()
