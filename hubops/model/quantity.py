@@ -47,7 +47,7 @@ def human_duration(span: timedelta) -> str:
     """A span in its two largest units: 3d 4h, 2h 5m, 40s."""
     seconds = int(abs(span.total_seconds()))
     units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
-    parts = []
+    parts: list[tuple[int, str]] = []
     for name, size in units:
         count, seconds = divmod(seconds, size)
         if count or parts:

@@ -1,0 +1,189 @@
+"""hubops.yaml, HUBOPS_* and flags as one validated structure. docs/configuration.md explains every key."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+
+from hubops.errors import ConfigError
+from hubops.model.check import Severity
+from hubops.model.quantity import parse_duration
+
+#: Where hubops.yaml is looked for when neither --config nor HUBOPS_CONFIG names it.
+DEFAULT_PATHS = (Path("hubops.yaml"), Path("~/.config/hubops/hubops.yaml"), Path("/etc/hubops/hubops.yaml"))
+
+
+T = TypeVar("T")
+
+
+class Duration(timedelta):
+    """A timedelta that configuration writes as "90s", "15m" or "7d"."""
+
+
+class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all configuration: an unknown key is an error, not a silent default."""
+
+
+class KubernetesConfig(_Strict, frozen=True):
+    """How the API server is reached; empty means kubeconfig, then the pod's ServiceAccount."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    as_user: str | None = msgspec.field(default=None, name="as")
+    as_group: tuple[str, ...] = ()
+    proxy: str | None = None
+    page_size: int = 1000
+    concurrency: int = 4
+    timeout: Duration = Duration(seconds=30)  # one request
+
+
+class BasicAuth(_Strict, frozen=True):
+    username: str
+    password_file: str | None = None
+    password_env: str | None = None
+
+
+class EndpointConfig(_Strict, frozen=True):
+    """One of Prometheus, Alertmanager and Loki. Credentials are named by file or environment, never written here.
+
+    Without `url` the Service is found in the cluster by its well-known labels, or by `service`
+    ("namespace/name:port"), and reached through the API server's service proxy.
+    """
+
+    enabled: bool = True
+    url: str | None = None
+    service: str | None = None
+    basic: BasicAuth | None = None
+    bearer_file: str | None = None
+    bearer_env: str | None = None
+    tenant: str | None = None  # X-Scope-OrgID
+    headers: dict[str, str] = {}
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    insecure: bool = False
+    timeout: Duration = Duration(seconds=30)
+
+
+class CheckSettings(_Strict, frozen=True):
+    """What a site changes about one check; `namespaces` overrides `with` for single namespaces."""
+
+    enabled: bool | None = None
+    severity: Severity | None = None
+    with_: dict[str, Any] = msgspec.field(default={}, name="with")
+    namespaces: dict[str, dict[str, Any]] = {}
+
+
+class Ignore(_Strict, frozen=True):
+    """What not to report, why, and until when. Names are shell patterns."""
+
+    check: str
+    reason: str
+    namespace: str = "*"
+    kind: str = "*"
+    name: str = "*"
+    until: date | None = None
+
+
+class Config(_Strict, frozen=True):
+    cluster: str | None = None  # the name in reports; default: the context, or the cluster's own id
+    deadline: Duration = Duration(minutes=5)  # the whole run
+    team_label: str = "team"  # the label of a namespace or object that says who owns it
+    kubernetes: KubernetesConfig = KubernetesConfig()
+    prometheus: EndpointConfig = EndpointConfig()
+    alertmanager: EndpointConfig = EndpointConfig()
+    loki: EndpointConfig = EndpointConfig()
+    checks: dict[str, CheckSettings] = {}
+    ignores: tuple[Ignore, ...] = ()
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+    """The configuration from *path*, HUBOPS_CONFIG or the first default path that exists, then HUBOPS_*.
+
+    HUBOPS_PROMETHEUS__URL sets prometheus.url: two underscores separate keys. Raises ConfigError with file and key.
+    """
+    named = path or (Path(environ["HUBOPS_CONFIG"]) if environ.get("HUBOPS_CONFIG") else None)
+    found = named or next((item.expanduser() for item in DEFAULT_PATHS if item.expanduser().is_file()), None)
+    data = _read(found) if found else {}
+    origin = str(found) if found else "environment"
+    for variable, value in sorted(environ.items()):
+        if variable.startswith("HUBOPS_") and variable not in {"HUBOPS_CONFIG", "HUBOPS_CHECKS"}:
+            _set(data, variable, value)
+    return convert(data, Config, origin)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: the top level must be a mapping of keys, not {type(data).__name__}")
+    return data
+
+
+def _set(data: dict[str, Any], variable: str, value: str) -> None:
+    """Put the value of HUBOPS_A__B at data["a"]["b"]; the value is read as YAML, so that numbers and lists work."""
+    *parents, last = variable.removeprefix("HUBOPS_").lower().split("__")
+    for key in parents:
+        data = data.setdefault(key, {})
+        if not isinstance(data, dict):
+            raise ConfigError(f"environment variable {variable}: {key} is not a section")
+    try:
+        data[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"environment variable {variable}: not readable as YAML") from error
+
+
+def convert(data: object, into: type[T], origin: str) -> T:
+    """*data* as *into*; raises ConfigError that names *origin*, the key and, for a typo, the key that was meant."""
+    try:
+        return msgspec.convert(data, into, dec_hook=_duration)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{origin}: {explain(str(error), into)}") from error
+
+
+def _duration(kind: type, value: object) -> object:
+    if kind is Duration and isinstance(value, str):
+        return Duration(seconds=parse_duration(value).total_seconds())
+    raise ValueError(f"expected a duration such as 90s or 15m, got {value!r}")
+
+
+def explain(message: str, into: type) -> str:
+    """msgspec's message in the words of the file: the key's path, and a suggestion for an unknown key."""
+    where = ""
+    if match := re.search(r" - at `(?:key in )?\$\.?(.*?)`$", message):
+        where, message = match.group(1), message[: match.start()]
+    if match := re.match(r"Object contains unknown field `(.+)`", message):
+        key = match.group(1)
+        known = _keys_at(into, where)
+        close = difflib.get_close_matches(key, known, n=1)
+        meant = (
+            f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(sorted(known))}" if known else ""
+        )
+        return f"unknown key {f'{where}.{key}' if where else key!r}{meant}"
+    return f"{where or 'top level'}: {message[:1].lower()}{message[1:]}"
+
+
+def _keys_at(into: type, where: str) -> list[str]:
+    """The keys that are known at the path *where* of the structure *into*, as far as it leads through structs."""
+    current: Any = into
+    for part in [p for p in where.split(".") if p]:
+        if "[" in part or not hasattr(current, "__struct_fields__"):
+            return []
+        fields = {f.encode_name: f.type for f in msgspec.structs.fields(current)}
+        candidates = getattr(fields.get(part), "__args__", None) or (fields.get(part),)
+        current = next((c for c in candidates if hasattr(c, "__struct_fields__")), None)
+    return [f.encode_name for f in msgspec.structs.fields(current)] if current is not None else []
