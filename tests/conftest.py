@@ -1,0 +1,25 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.testbed.bed import Testbed
+
+
+@pytest.fixture(scope="session")
+def testbed() -> Iterator[Testbed]:
+    """The real servers with the healthy platform in them, started when the first test asks; gone after the last."""
+    bed = Testbed.start()
+    yield bed
+    bed.stop()
+
+
+@pytest.fixture(scope="session")
+def bare_testbed() -> Iterator[Testbed]:
+    """etcd and the API server only: nothing there changes what a test wrote."""
+    bed = Testbed.start(bare=True)
+    yield bed
+    bed.stop()

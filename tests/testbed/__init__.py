@@ -1,0 +1,1 @@
+"""Real servers that hubops is tested against: a control plane, its metrics, alerts and logs, and faults to inject."""

@@ -1,0 +1,70 @@
+"""python -m tests.testbed: bring the testbed up and down, inject faults."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from tests.testbed import build, process
+from tests.testbed.bed import BACKGROUND, Testbed, running
+from tests.testbed.errors import TestbedError
+
+
+def up() -> None:
+    if running():
+        bed = Testbed.attach()
+    else:
+        process.clean(process.state_home() / BACKGROUND)
+        began = time.monotonic()
+        bed = Testbed.start(BACKGROUND, say=print)
+        print(f"up in {time.monotonic() - began:.0f} s")
+    for name, url in vars(bed.stack.urls).items():
+        print(f"{name:20} {url}")
+    print(f"{'configuration':20} {bed.config}")
+    print(f"export KUBECONFIG={bed.kubeconfig}")
+
+
+def down() -> None:
+    for name in process.sweep():
+        print(f"cleaned up after {name}")
+    process.clean(process.state_home() / BACKGROUND)
+
+
+def status() -> int:
+    directory = process.state_home() / BACKGROUND
+    if not (directory / process.STATE_FILE).exists():
+        print("down")
+        return 1
+    state = process.State.load(directory)
+    for each in state.processes:
+        print(f"{each.name:25} {each.pid:>8} {'running' if each.alive() else 'ended'}")
+    print(f"export KUBECONFIG={directory / 'kubeconfig'}")
+    return 0 if running() else 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.testbed", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb in ("up", "down", "status", "build"):
+        verbs.add_parser(verb)
+    asked = parser.parse_args()
+    try:
+        match asked.verb:
+            case "build":
+                for name, path in build.programs().items():
+                    print(f"{name:25} {path}")
+            case "up":
+                up()
+            case "down":
+                down()
+            case "status":
+                return status()
+    except TestbedError as error:
+        print(f"testbed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

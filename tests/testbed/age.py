@@ -1,0 +1,76 @@
+"""Makes objects older than they are.
+
+The API server sets creationTimestamp itself, so nothing that was made for a test could ever be "pending for an hour".
+The testbed's API server stores JSON, and etcd can be asked to change it: every timestamp of an object moves back, and
+the API server's watchers see it as any other update.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.testbed.errors import TestbedError
+from tests.testbed.pki import Pair
+
+_TIME = re.compile(rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z"')
+
+
+def _shift(by: dt.timedelta, document: bytes) -> bytes:
+    def earlier(match: re.Match[bytes]) -> bytes:
+        moved = dt.datetime.fromisoformat(match[1].decode()) - by
+        return b'"' + moved.isoformat(timespec="seconds").encode() + (match[2] or b"") + b'Z"'
+
+    return _TIME.sub(earlier, document)
+
+
+def _end(prefix: bytes) -> bytes:
+    return prefix[:-1] + bytes([prefix[-1] + 1])
+
+
+def backdate(etcd: str, authority: Path, user: Pair, by: dt.timedelta, prefixes: Iterable[str]) -> None:
+    """Move every timestamp of the objects under *prefixes* (as `/registry/pods/shop/`) back by *by*."""
+    session = requests.Session()
+    session.trust_env = False
+    session.verify, session.cert = str(authority), (str(user.certificate), str(user.key))
+
+    def call(verb: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = session.post(f"{etcd}/v3/kv/{verb}", json=body, timeout=30)
+        if answer.status_code != 200:
+            raise TestbedError(f"etcd {verb}: {answer.status_code} {answer.text[:300]}")
+        decoded: dict[str, Any] = answer.json()
+        return decoded
+
+    def encode(raw: bytes) -> str:
+        return base64.b64encode(raw).decode()
+
+    def move(entry: dict[str, str]) -> None:
+        """Change one object, unless someone else changed it since it was read: then read it again."""
+        while True:
+            value = base64.b64decode(entry["value"])
+            if not value.startswith(b"{"):
+                raise TestbedError(f"{base64.b64decode(entry['key']).decode()} is not stored as JSON")
+            done = call("txn", {
+                "compare": [{"target": "MOD", "key": entry["key"], "mod_revision": entry["mod_revision"]}],
+                "success": [{"request_put": {"key": entry["key"], "value": encode(_shift(by, value))}}],
+                "failure": [{"request_range": {"key": entry["key"]}}],
+            })  # fmt: skip
+            if done.get("succeeded"):
+                return
+            again = done["responses"][0]["response_range"].get("kvs")
+            if not again:
+                return
+            entry = again[0]
+
+    for prefix in prefixes:
+        start = prefix.encode()
+        found = call("range", {"key": encode(start), "range_end": encode(_end(start))}).get("kvs", [])
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(move, found))

@@ -1,0 +1,172 @@
+"""Finds or builds the programs of the testbed.
+
+A program is taken from $KUBEBUILDER_ASSETS or PATH when its version fits, else built from a pinned Go module and kept
+under the cache directory by a hash of everything that the result depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from tests.testbed.errors import TestbedError
+
+MODULES = Path(__file__).parent / "programs"
+KUBERNETES = "v1.36.3"
+_COMPONENT = "k8s.io/component-base/version"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Programs that are built together from one Go module; `programs` maps a name to what `go build` calls it."""
+
+    packages: tuple[str, ...]
+    programs: dict[str, str]
+    fits: str
+    ldflags: str = "-s -w"
+    version_args: tuple[str, ...] = ("--version",)
+
+
+@dataclass(frozen=True)
+class DebianProgram:
+    package: str
+    fits: str = field(default=r"version (2\.(3[3-9]|[4-9]\d)|3\.)")
+
+
+FAMILIES: dict[str, Family] = {
+    "etcd": Family(("go.etcd.io/etcd/server/v3",), {"etcd": "server"}, fits=r"etcd Version: 3\.[6-9]\."),
+    "kubernetes": Family(
+        tuple(f"k8s.io/kubernetes/cmd/{name}" for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")),
+        {name: name for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")},
+        fits=r"Kubernetes v1\.36\.",
+        ldflags=f"-s -w -X {_COMPONENT}.gitVersion={KUBERNETES} -X {_COMPONENT}.gitMajor=1 -X {_COMPONENT}.gitMinor=36",
+    ),
+    "kwok": Family(("sigs.k8s.io/kwok/cmd/kwok",), {"kwok": "kwok"}, fits=r"v?0\.8\."),
+    "kube-state-metrics": Family(
+        ("k8s.io/kube-state-metrics/v2",),
+        {"kube-state-metrics": "kube-state-metrics"},
+        fits=r"v?2\.1[89]\.",
+        ldflags="-s -w -X github.com/prometheus/common/version.Version=v2.18.0",
+        version_args=("version",),
+    ),
+    "loki": Family(("github.com/grafana/loki/v3/cmd/loki",), {"loki": "loki"}, fits=r"version 3\.", version_args=("-version",)),
+}
+
+DEBIAN: dict[str, DebianProgram] = {
+    "prometheus": DebianProgram("prometheus"),
+    "promtool": DebianProgram("prometheus"),
+    "prometheus-alertmanager": DebianProgram("prometheus-alertmanager", fits=r"version 0\.2[3-9]\."),
+}
+
+CONTROL_PLANE = ("etcd", "kubernetes")
+
+
+def cache_home() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hubops" / "testbed"
+
+
+@lru_cache
+def _go_version() -> str:
+    return _run(["go", "env", "GOVERSION"]).strip()
+
+
+def _run(argv: list[str], cwd: Path | None = None) -> str:
+    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise TestbedError(f"{' '.join(argv[:3])} … failed:\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def _fitting(program: str, version_args: Iterable[str], fits: str) -> Path | None:
+    """The program on $KUBEBUILDER_ASSETS or PATH, when the version that it prints fits."""
+    search = os.pathsep.join(filter(None, [os.environ.get("KUBEBUILDER_ASSETS"), os.environ.get("PATH")]))
+    found = shutil.which(program, path=search)
+    if not found:
+        return None
+    said = subprocess.run([found, *version_args], capture_output=True, text=True, check=False)
+    return Path(found) if re.search(fits, said.stdout + said.stderr) else None
+
+
+def _cached(name: str, family: Family) -> Path:
+    digest = hashlib.sha256()
+    for file in ("go.mod", "go.sum"):
+        digest.update((MODULES / name / file).read_bytes())
+    digest.update(repr((family.packages, family.programs, family.ldflags, _go_version())).encode())
+    return cache_home() / f"{name}-{digest.hexdigest()[:16]}" / "bin"
+
+
+def _build(name: str, family: Family, target: Path, say: Say) -> None:
+    """Build into a temporary directory and rename it, so that a killed build never looks finished."""
+    say(f"building {', '.join(family.programs)} …")
+    began = time.monotonic()
+    target.parent.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=target.parent.parent))
+    try:
+        (scratch / "bin").mkdir()
+        flags = ["-trimpath", "-buildvcs=false", "-ldflags", family.ldflags]
+        _run(["go", "build", *flags, "-o", f"{scratch / 'bin'}/", *family.packages], cwd=MODULES / name)
+        for program, built_as in family.programs.items():
+            (scratch / "bin" / built_as).rename(scratch / "bin" / program)
+        if not target.parent.exists():
+            scratch.chmod(0o755)
+            scratch.rename(target.parent)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    say(f"built {name} in {time.monotonic() - began:.0f} s")
+
+
+def _family_programs(name: str, say: Say) -> dict[str, Path]:
+    family = FAMILIES[name]
+    there = {program: _fitting(program, family.version_args, family.fits) for program in family.programs}
+    fitting = {program: path for program, path in there.items() if path}
+    if len(fitting) == len(family.programs):
+        return fitting
+    if not shutil.which("go"):
+        raise TestbedError(f"{', '.join(family.programs)}: no fitting version on PATH, and no Go to build it with")
+    target = _cached(name, family)
+    if not target.is_dir():
+        _build(name, family, target, say)
+    return {program: target / program for program in family.programs}
+
+
+def _debian_programs(say: Say) -> dict[str, Path]:
+    found = {name: _fitting(name, ("--version",), program.fits) for name, program in DEBIAN.items()}
+    missing = sorted({DEBIAN[name].package for name, path in found.items() if path is None})
+    if missing:
+        _install(missing, say)
+        found = {name: _fitting(name, ("--version",), program.fits) for name, program in DEBIAN.items()}
+    fitting = {name: path for name, path in found.items() if path}
+    if len(fitting) < len(DEBIAN):
+        raise TestbedError(f"no fitting version of {', '.join(sorted(DEBIAN.keys() - fitting.keys()))} on PATH")
+    return fitting
+
+
+def _install(packages: list[str], say: Say) -> None:
+    command = f"apt-get install --no-install-recommends -y {' '.join(packages)}"
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise TestbedError(f"not installed: {', '.join(packages)} (as root: {command})")
+    say(f"installing {', '.join(packages)} …")
+    _run(["apt-get", "update", "-q"])
+    _run(command.split())
+
+
+def programs(say: Say = print, families: Iterable[str] = tuple(FAMILIES)) -> dict[str, Path]:
+    """Every program of the given families by name, built or installed when missing; Debian's too when all are asked for."""
+    wanted = tuple(families)
+    paths: dict[str, Path] = {}
+    for name in wanted:
+        paths |= _family_programs(name, say)
+    if len(wanted) == len(FAMILIES):
+        paths |= _debian_programs(say)
+    return paths

@@ -1,0 +1,214 @@
+"""Starts programs, keeps a record of them on disk, and ends exactly those: also after the run that started them died."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tests.testbed.errors import TestbedError
+
+STATE_FILE = "state.json"
+
+
+def poll(condition: Callable[[], bool], what: str, timeout: float = 60.0, every: float = 0.1) -> None:
+    """Return as soon as *condition* holds; fail with *what* when it does not within *timeout* seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TestbedError(f"{what}: not within {timeout:.0f} s")
+        time.sleep(every)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_time(pid: int) -> int | None:
+    """When the kernel started *pid* (in clock ticks since boot), or None when it runs no more.
+
+    A pid alone may be reused by another program; a pid with its start time is not.
+    """
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if after_name[0] in "ZX" else int(after_name[19])
+
+
+@dataclass(frozen=True)
+class Process:
+    name: str
+    pid: int
+    started: int
+
+    def alive(self) -> bool:
+        return start_time(self.pid) == self.started
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.alive():
+            os.kill(self.pid, number)
+
+
+@dataclass
+class State:
+    """What is on disk about one testbed: enough for any later process to use it or to clean up after it."""
+
+    owner: Process | None = None
+    network: str | None = None
+    processes: list[Process] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+
+    def save(self, directory: Path) -> None:
+        scratch = directory / f".{STATE_FILE}"
+        scratch.write_text(json.dumps(asdict(self), indent=1))
+        scratch.rename(directory / STATE_FILE)
+
+    @classmethod
+    def load(cls, directory: Path) -> State:
+        raw = json.loads((directory / STATE_FILE).read_text())
+        owner = Process(**raw["owner"]) if raw["owner"] else None
+        return cls(owner, raw["network"], [Process(**p) for p in raw["processes"]], raw["facts"])
+
+
+class Supervisor:
+    """Starts the programs of one testbed.
+
+    With an owner, they die with it (the kernel kills them when the starting thread ends, so start them from the main
+    thread); without one they live on in sessions of their own until `end`.
+    """
+
+    def __init__(self, directory: Path, state: State) -> None:
+        self.directory = directory
+        self.state = state
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        (directory / "logs").mkdir(parents=True, exist_ok=True)
+        state.save(directory)
+
+    def log(self, name: str) -> Path:
+        return self.directory / "logs" / f"{name}.log"
+
+    def start(self, name: str, argv: list[str], env: Mapping[str, str] | None = None) -> Process:
+        prefix = ["ip", "netns", "exec", self.state.network] if self.state.network else []
+        if self.state.owner:
+            prefix += ["setpriv", "--pdeathsig", "KILL", "--"]
+        with self.log(name).open("ab") as log:
+            child = subprocess.Popen(
+                [*prefix, *argv],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(env or {})},
+                cwd=self.directory,
+                start_new_session=True,
+            )
+        self._children[child.pid] = child
+        started = start_time(child.pid)
+        if started is None:
+            raise TestbedError(f"{name} ended at once: {self.tail(name)}")
+        process = Process(name, child.pid, started)
+        self.state.processes = [p for p in self.state.processes if p.name != name] + [process]
+        self.state.save(self.directory)
+        return process
+
+    def wait_ready(self, name: str, ready: Callable[[], bool], timeout: float = 60.0) -> None:
+        process = next(p for p in self.state.processes if p.name == name)
+
+        def ready_or_dead() -> bool:
+            self._reap(process.pid)
+            if not process.alive():
+                raise TestbedError(f"{name} ended: {self.tail(name)}")
+            return ready()
+
+        try:
+            poll(ready_or_dead, f"{name} ready", timeout)
+        except TestbedError as error:
+            raise TestbedError(f"{error}\n{self.tail(name)}") from error
+
+    def stop(self, name: str) -> None:
+        """End one program and forget it."""
+        for process in [p for p in self.state.processes if p.name == name]:
+            end([process], self._reap)
+            self.state.processes.remove(process)
+        self.state.save(self.directory)
+
+    def tail(self, name: str, lines: int = 15) -> str:
+        return "\n".join(self.log(name).read_text(errors="replace").splitlines()[-lines:])
+
+    def _reap(self, pid: int) -> None:
+        """A child that ended stays a zombie until its parent asks for it."""
+        if child := self._children.get(pid):
+            child.poll()
+
+    def end(self) -> None:
+        end(list(reversed(self.state.processes)), self._reap)
+        clean(self.directory)
+
+    def end_but_keep_logs(self) -> None:
+        """After a start that failed, the logs are what one wants to see."""
+        kept = self.directory.parent / "failed-logs"
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(self.directory / "logs", kept)
+        self.end()
+
+
+def end(processes: list[Process], reap: Callable[[int], None] = lambda pid: None, patience: float = 5.0) -> None:
+    """Ask politely, then insist; returns when all are gone."""
+
+    def gone() -> bool:
+        for process in processes:
+            reap(process.pid)
+        return not any(process.alive() for process in processes)
+
+    for process in processes:
+        process.signal(signal.SIGTERM)
+    try:
+        poll(gone, "programs ended", patience, every=0.05)
+    except TestbedError:
+        for process in processes:
+            process.signal(signal.SIGKILL)
+        poll(gone, "programs ended", patience, every=0.05)
+
+
+def clean(directory: Path) -> None:
+    """End whatever a testbed left running and remove what it left behind."""
+    if not (directory / STATE_FILE).exists():
+        shutil.rmtree(directory, ignore_errors=True)
+        return
+    state = State.load(directory)
+    end(list(reversed(state.processes)))
+    if state.network:
+        subprocess.run(["ip", "netns", "delete", state.network], check=False, capture_output=True)
+    shutil.rmtree(directory)
+
+
+def state_home() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "hubops-testbed"
+
+
+def sweep() -> list[str]:
+    """Clean up after owners that died without doing so; returns the names of what was cleaned."""
+    swept = []
+    for directory in sorted(state_home().glob("*/")):
+        if not (directory / STATE_FILE).exists():
+            continue
+        owner = State.load(directory).owner
+        if owner and not owner.alive():
+            clean(directory)
+            swept.append(directory.name)
+    return swept
+
+
+def myself() -> Process:
+    started = start_time(os.getpid())
+    assert started is not None
+    return Process("owner", os.getpid(), started)

@@ -1,0 +1,23 @@
+# Real servers to test against; see tests/testbed/__init__.py.
+.PHONY: testbed-build testbed-up testbed-down testbed-status fault fault-clear faults
+
+testbed-build: ## Build the testbed's programs (cached)
+	$(PYTHON) -m tests.testbed build
+
+testbed-up: ## Start the testbed in the background
+	$(PYTHON) -m tests.testbed up
+
+testbed-down: ## End the testbed and remove all of it
+	$(PYTHON) -m tests.testbed down
+
+testbed-status: ## Show what runs
+	$(PYTHON) -m tests.testbed status
+
+faults: ## List the faults that can be injected
+	$(PYTHON) -m tests.testbed faults
+
+fault: ## Inject a fault: make fault NAME=pod-crash-looping
+	$(PYTHON) -m tests.testbed fault $(NAME)
+
+fault-clear: ## Clear a fault again
+	$(PYTHON) -m tests.testbed clear $(NAME)
