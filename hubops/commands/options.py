@@ -1,0 +1,119 @@
+"""The flags that several verbs share, and the configuration that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from hubops import config
+from hubops.config import Config, Duration
+from hubops.errors import UsageError
+from hubops.model.quantity import parse_duration
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class DurationType(click.ParamType[Duration]):
+    """A flag that takes 90s, 15m or 2h."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Duration:
+        try:
+            return Duration(seconds=parse_duration(str(value)).total_seconds())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+CLUSTER = (
+    click.option("--context", help="Context of the kubeconfig; default: its current one."),
+    click.option("--kubeconfig", help="Path of the kubeconfig; default: KUBECONFIG, ~/.kube/config, in-cluster."),
+    click.option("--as", "as_user", metavar="USER", help="Impersonate this user."),
+    click.option("--as-group", multiple=True, metavar="GROUP", help="Impersonate this group; repeatable."),
+    click.option("--prometheus-url", metavar="URL", help="Prometheus, Thanos, Mimir or VictoriaMetrics."),
+    click.option("--alertmanager-url", metavar="URL", help="Alertmanager."),
+    click.option("--loki-url", metavar="URL", help="Loki."),
+    click.option("--deadline", type=DurationType(), help="Longest time for the whole run, e.g. 2m.  [default: 5m]"),
+)
+CATALOG = (
+    click.option("--config", "config_file", type=_FILE, help="Default: hubops.yaml here, in ~/.config/hubops or /etc/hubops."),
+    click.option("--checks", "check_folders", type=_FOLDER, multiple=True, help="Folder of your own checks; repeatable."),
+)  # fmt: skip
+OUTPUT = (
+    click.option(
+        "-o", "--output", "outputs", multiple=True, metavar="FORMAT[=FILE]",
+        help="rich, plain, json or markdown; repeatable, one of them to the terminal.  [default: rich]",
+    ),
+    click.option(
+        "--fail-on", type=click.Choice(["critical", "warning", "unknown", "never"]), default="unknown",
+        show_default=True, help="Least verdict that gives a non-zero exit code.",
+    ),
+)  # fmt: skip
+SNAPSHOT = (click.option("--snapshot", "snapshot_file", type=_FILE, help="Decide on a saved snapshot, offline."),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the shared flags said."""
+
+    context: str | None = None
+    kubeconfig: str | None = None
+    as_user: str | None = None
+    as_group: tuple[str, ...] = ()
+    prometheus_url: str | None = None
+    alertmanager_url: str | None = None
+    loki_url: str | None = None
+    deadline: Duration | None = None
+    config_file: Path | None = None
+    check_folders: tuple[Path, ...] = ()
+    outputs: tuple[str, ...] = ()
+    fail_on: str = "unknown"
+    snapshot_file: Path | None = None
+
+    def config(self) -> Config:
+        """The configuration with the flags over it. Raises ConfigError, or UsageError for flags that contradict."""
+        if self.as_group and not self.as_user:
+            raise UsageError("--as-group needs --as: a group is impersonated together with a user")
+        loaded = config.load(self.config_file)
+        return msgspec.structs.replace(
+            loaded,
+            deadline=self.deadline or loaded.deadline,
+            kubernetes=_over(loaded.kubernetes, context=self.context, kubeconfig=self.kubeconfig,
+                             as_user=self.as_user, as_group=self.as_group),
+            prometheus=_over(loaded.prometheus, url=self.prometheus_url),
+            alertmanager=_over(loaded.alertmanager, url=self.alertmanager_url),
+            loki=_over(loaded.loki, url=self.loki_url),
+        )  # fmt: skip
+
+
+def _over(section: Any, **flags: Any) -> Any:
+    """*section* with the flags that were given in place of its own values."""
+    return msgspec.structs.replace(section, **{key: value for key, value in flags.items() if value})
+
+
+def with_options(*groups: tuple[Callable[[Command], Command], ...]) -> Callable[[Command], Command]:
+    """Decorate a verb with groups of shared flags; it receives them together as `options: Options`."""
+
+    def decorate(function: Command) -> Command:
+        names = set(Options.__dataclass_fields__)
+
+        def called(**values: Any) -> Any:
+            shared = {name: values.pop(name) for name in list(values) if name in names}
+            return function(options=Options(**shared), **values)
+
+        called.__doc__ = function.__doc__
+        called.__name__ = function.__name__
+        command: Any = called
+        for option in reversed([option for group in groups for option in group]):
+            command = option(command)
+        return command  # type: ignore[no-any-return]
+
+    return decorate
