@@ -27,11 +27,11 @@ class YamlLoader(yaml.CSafeLoader):
     """Prometheus' CRDs have a bare `=`, which YAML 1.1 gives a tag of its own."""
 
 
-YamlLoader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: loader.construct_scalar(node))
+YamlLoader.add_constructor("tag:yaml.org,2002:value", YamlLoader.construct_scalar)
 
 
 def load(*paths: Path) -> list[Object]:
-    return [obj for path in paths for obj in yaml.load_all(path.read_text(), Loader=YamlLoader) if obj]  # noqa: S506
+    return [obj for path in paths for obj in yaml.load_all(path.read_text(), Loader=YamlLoader) if obj]
 
 
 def now(ago: dt.timedelta = dt.timedelta()) -> str:
@@ -47,7 +47,9 @@ class Api:
         self.session.cert = (str(user.certificate), str(user.key))
         self.session.mount("https://", HTTPAdapter(pool_connections=1, pool_maxsize=_CONNECTIONS))
 
-    def call(self, method: str, path: str, body: Any = None, content: str = "application/json", **params: str) -> Object:
+    def call(
+        self, method: str, path: str, body: Any = None, content: str = "application/json", **params: str
+    ) -> Object:
         """One request; an answer that is not a success raises, with what the server said."""
         answer = self.session.request(
             method, self.server + path, json=body, params=params, headers={"Content-Type": content}, timeout=30
@@ -62,6 +64,10 @@ class Api:
             return bool(self.session.get(self.server + "/readyz", timeout=2).ok)
         except requests.ConnectionError:
             return False
+
+    def serves(self, kind: str) -> bool:
+        self._resources.cache_clear()
+        return any(known == kind for _, known, _, _ in self._resources())
 
     def path(self, kind: str, namespace: str | None = None, name: str | None = None, group: str | None = None) -> str:
         """The path of an object or, without a name, of its collection; *group* tells kinds of the same name apart."""

@@ -156,6 +156,8 @@ class ControlPlane:
             "service-account-private-key-file": self.pki.directory / "service-accounts.key",
             "root-ca-file": self.pki.certificate,
             "node-monitor-period": "2s",
+            # It would find no metrics API, and say so on every HorizontalPodAutoscaler.
+            "controllers": "*,-horizontal-pod-autoscaler-controller",
             "node-monitor-grace-period": f"{GRACE_SECONDS}s",
         }
         return self._start(name, f"https://{self.host.address}:{port}/healthz", flags)

@@ -268,6 +268,8 @@ class Programs:
                               "per_stream_rate_limit": "100MB", "per_stream_rate_limit_burst": "100MB"},
             "analytics": {"reporting_enabled": False},
             "pattern_ingester": {"enabled": False},
+            # Old lines that were pushed just now are still with the ingester.
+            "querier": {"query_ingesters_within": "0s"},
         })  # fmt: skip
         return self._start("loki", [self.plane.programs["loki"], f"-config.file={config}"], "/ready")
 
