@@ -41,6 +41,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str]
     annotations: dict[str, str] = {}
     starts_at: datetime
+    updated_at: datetime | None = None  # when its sender last repeated it
     state: str = "active"  # active, suppressed, unprocessed
     silenced_by: tuple[str, ...] = ()
     inhibited_by: tuple[str, ...] = ()

@@ -74,6 +74,17 @@ class PodReadinessGate(Kube, frozen=True):
     condition_type: str = ""
 
 
+class PodSchedulingGate(Kube, frozen=True):
+    name: str = ""
+
+
+class Toleration(Kube, frozen=True):
+    key: str = ""
+    operator: str = ""
+    value: str = ""
+    effect: str = ""
+
+
 class PodSpec(Kube, frozen=True):
     node_name: str = ""
     node_selector: dict[str, str] = {}
@@ -86,6 +97,9 @@ class PodSpec(Kube, frozen=True):
     priority_class_name: str = ""
     termination_grace_period_seconds: int | None = None
     readiness_gates: tuple[PodReadinessGate, ...] = ()
+    scheduling_gates: tuple[PodSchedulingGate, ...] = ()
+    # Since 1.34 the scheduler no longer says which taint was not tolerated: it has to be told from these.
+    tolerations: tuple[Toleration, ...] = ()
 
 
 class ContainerStateWaiting(Kube, frozen=True):
