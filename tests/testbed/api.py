@@ -27,7 +27,7 @@ class YamlLoader(yaml.CSafeLoader):
     """Prometheus' CRDs have a bare `=`, which YAML 1.1 gives a tag of its own."""
 
 
-YamlLoader.add_constructor("tag:yaml.org,2002:value", YamlLoader.construct_scalar)
+yaml.add_constructor("tag:yaml.org,2002:value", lambda loader, node: str(node.value), Loader=YamlLoader)
 
 
 def load(*paths: Path) -> list[Object]:

@@ -22,6 +22,7 @@ from tests.testbed.errors import TestbedError
 
 MODULES = Path(__file__).parent / "programs"
 KUBERNETES = "v1.36.3"
+_KUBERNETES_PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _COMPONENT = "k8s.io/component-base/version"
 
 Say = Callable[[str], None]
@@ -47,8 +48,8 @@ class DebianProgram:
 FAMILIES: dict[str, Family] = {
     "etcd": Family(("go.etcd.io/etcd/server/v3",), {"etcd": "server"}, fits=r"etcd Version: 3\.[6-9]\."),
     "kubernetes": Family(
-        tuple(f"k8s.io/kubernetes/cmd/{name}" for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")),
-        {name: name for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")},
+        tuple(f"k8s.io/kubernetes/cmd/{name}" for name in _KUBERNETES_PROGRAMS),
+        {name: name for name in _KUBERNETES_PROGRAMS},
         fits=r"Kubernetes v1\.36\.",
         ldflags=f"-s -w -X {_COMPONENT}.gitVersion={KUBERNETES} -X {_COMPONENT}.gitMajor=1 -X {_COMPONENT}.gitMinor=36",
     ),
@@ -60,7 +61,9 @@ FAMILIES: dict[str, Family] = {
         ldflags="-s -w -X github.com/prometheus/common/version.Version=v2.18.0",
         version_args=("version",),
     ),
-    "loki": Family(("github.com/grafana/loki/v3/cmd/loki",), {"loki": "loki"}, fits=r"version 3\.", version_args=("-version",)),
+    "loki": Family(
+        ("github.com/grafana/loki/v3/cmd/loki",), {"loki": "loki"}, fits=r"version 3\.", version_args=("-version",)
+    ),
 }
 
 DEBIAN: dict[str, DebianProgram] = {
@@ -162,7 +165,7 @@ def _install(packages: list[str], say: Say) -> None:
 
 
 def programs(say: Say = print, families: Iterable[str] = tuple(FAMILIES)) -> dict[str, Path]:
-    """Every program of the given families by name, built or installed when missing; Debian's too when all are asked for."""
+    """Every program of the given families by name, made when missing; Debian's too when all are asked for."""
     wanted = tuple(families)
     paths: dict[str, Path] = {}
     for name in wanted:

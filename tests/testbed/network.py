@@ -29,7 +29,7 @@ def available() -> bool:
 
 
 def create(key: int) -> tuple[str, str]:
-    """Make a namespace; returns its name and the address of the one host in it. *key* keeps concurrent testbeds apart."""
+    """Make a namespace; returns its name and the address of the one host in it. *key* keeps testbeds apart."""
     taken = {word.split("/")[0] for word in _ip("-o", "-4", "address").split() if word.startswith("100.64.")}
     index = next(i for i in range(key * 4, key * 4 + 65536, 4) if str(_POOL[i % 65536 + 1]) not in taken) % 65536
     outside, inside = str(_POOL[index + 1]), str(_POOL[index + 2])

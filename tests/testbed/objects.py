@@ -6,6 +6,7 @@ from typing import Any
 
 Object = dict[str, Any]
 MANUAL = "testbed.hubops.io/manual"
+POD_IP = "testbed.hubops.io/pod-ip"
 
 
 def meta(namespace: str | None, name: str, labels: dict[str, str] | None = None, **more: Any) -> Object:
@@ -40,19 +41,18 @@ def container(name: str, image: str, port: int = 8080, cpu: str = "100m", memory
     }
 
 
-def pod_template(app: str, image: str, *, manual: bool = False, pod: Object | None = None, **limits: str) -> Object:
-    template: Object = {
-        "metadata": {"labels": app_labels(app)},
+def pod_template(
+    app: str, image: str, *, annotations: dict[str, str] | None = None, pod: Object | None = None, **limits: Any
+) -> Object:
+    return {
+        "metadata": {"labels": app_labels(app), "annotations": annotations or {}},
         "spec": {
-            "containers": [container(app, image, **limits)],  # type: ignore[arg-type]
+            "containers": [container(app, image, **limits)],
             "automountServiceAccountToken": False,
             "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
             **(pod or {}),
         },
     }
-    if manual:
-        template["metadata"]["annotations"] = {MANUAL: "true"}
-    return template
 
 
 def deployment(
@@ -119,18 +119,6 @@ def service(
     if selector is not None:
         body["selector"] = selector
     return {"apiVersion": "v1", "kind": "Service", "metadata": meta(namespace, name, labels), "spec": body}
-
-
-def endpoint_slice(namespace: str, service_name: str, address: str, port: int, port_name: str = "http") -> Object:
-    labels = {"kubernetes.io/service-name": service_name, "endpointslice.kubernetes.io/managed-by": "platform-team"}
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": meta(namespace, f"{service_name}-manual", labels),
-        "addressType": "IPv4",
-        "ports": [{"name": port_name, "port": port, "protocol": "TCP"}],
-        "endpoints": [{"addresses": [address], "conditions": {"ready": True, "serving": True, "terminating": False}}],
-    }
 
 
 def claim_spec(size: str, storage_class: str) -> Object:

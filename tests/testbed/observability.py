@@ -189,8 +189,8 @@ class Programs:
     def _url(self, name: str) -> str:
         return f"http://{self._address(name)}"
 
-    def _start(self, name: str, argv: list[str | Path], ready: str, env: dict[str, str] | None = None) -> Callable[[], None]:
-        self.plane.run.start(name, [str(word) for word in argv], env)
+    def _start(self, name: str, argv: list[str | Path], ready: str) -> Callable[[], None]:
+        self.plane.run.start(name, [str(word) for word in argv])
         return lambda: self.plane.run.wait_ready(name, self.plane.client.ok(self._url(name) + ready))
 
     def _config(self, name: str, content: dict[str, Any]) -> Path:
@@ -200,9 +200,10 @@ class Programs:
 
     def start_source(self) -> Callable[[], None]:
         # By path, not as a module: the program needs nothing of the tests and must start fast.
-        argv: list[str | Path] = [sys.executable, "-I", source.__file__, self.plane.host.address, str(self.ports["source"])]
+        address, port = self.plane.host.address, str(self.ports["source"])
+        argv: list[str | Path] = [sys.executable, "-I", source.__file__, address, port, self.directory / "metrics"]
         (self.directory / "metrics" / "alive.json").write_text(json.dumps({"at": 0, "samples": []}))
-        return self._start("source", [*argv, self.directory / "metrics"], "/alive")
+        return self._start("source", argv, "/alive")
 
     def start_prometheus(self) -> Callable[[], None]:
         config = self._config("prometheus", {
@@ -258,8 +259,9 @@ class Programs:
                        "storage": {"filesystem": {"chunks_directory": f"{data}/chunks",
                                                   "rules_directory": f"{data}/rules"}}},
             "schema_config": {"configs": [store]},
-            # Ready at once: there is no ring of others to wait for.
-            "ingester": {"lifecycler": {"min_ready_duration": "0s", "final_sleep": "0s"}},
+            # Ready at once: there is no ring of others to wait for. Old lines are welcome, and stay where they are found.
+            "ingester": {"lifecycler": {"min_ready_duration": "0s", "final_sleep": "0s"},
+                         "max_chunk_age": "96h", "chunk_idle_period": "96h"},
             "compactor": {"working_directory": f"{data}/compactor", "retention_enabled": True,
                           "delete_request_store": "filesystem", "delete_request_cancel_period": "0s"},
             "limits_config": {"reject_old_samples": False, "allow_structured_metadata": True, "volume_enabled": True,
@@ -268,7 +270,6 @@ class Programs:
                               "per_stream_rate_limit": "100MB", "per_stream_rate_limit_burst": "100MB"},
             "analytics": {"reporting_enabled": False},
             "pattern_ingester": {"enabled": False},
-            # Old lines that were pushed just now are still with the ingester.
             "querier": {"query_ingesters_within": "0s"},
         })  # fmt: skip
         return self._start("loki", [self.plane.programs["loki"], f"-config.file={config}"], "/ready")

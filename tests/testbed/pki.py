@@ -84,7 +84,8 @@ class Authority:
             )
         )
         if addresses:
-            builder = builder.add_extension(x509.SubjectAlternativeName([_general(a) for a in addresses]), critical=False)
+            names = x509.SubjectAlternativeName([_general(address) for address in addresses])
+            builder = builder.add_extension(names, critical=False)
         signed = builder.sign(self._key, hashes.SHA256())
         file = common.replace(":", "-")
         return Pair(

@@ -1,4 +1,4 @@
-"""Starts programs, keeps a record of them on disk, and ends exactly those: also after the run that started them died."""
+"""Starts programs, keeps a record of them on disk, and ends exactly those: also after the run that began them died."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ class Supervisor:
         self.end()
 
 
-def end(processes: list[Process], reap: Callable[[int], None] = lambda pid: None, patience: float = 5.0) -> None:
+def end(processes: list[Process], reap: Callable[[int], None] = lambda _: None, patience: float = 5.0) -> None:
     """Ask politely, then insist; returns when all are gone."""
 
     def gone() -> bool:

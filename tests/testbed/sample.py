@@ -1,4 +1,7 @@
-"""The healthy platform: six nodes in three zones, three teams, and the stack that watches them. Nothing is wrong here."""
+"""The healthy platform: six nodes in three zones, three teams, and the stack that watches them.
+
+Nothing is wrong in it, but some healthy things look like faults at a first glance.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,11 @@ import yaml
 from tests.testbed import telemetry
 from tests.testbed.api import Object, concurrently, load, now
 from tests.testbed.objects import (
+    POD_IP,
     cron_job,
     daemon_set,
     deployment,
     disruption_budget,
-    endpoint_slice,
     job,
     meta,
     service,
@@ -61,8 +64,6 @@ DEPLOYMENTS = (
     ("monitoring", "kube-prometheus-stack-kube-state-metrics", 1),
     ("logging", "loki-loki-distributed-distributor", 2),
     ("logging", "loki-loki-distributed-querier", 2),
-    ("logging", "loki-loki-distributed-query-frontend", 1),
-    ("logging", "loki-loki-distributed-gateway", 2),
     ("ingress-nginx", "ingress-nginx-controller", 2),
     ("cert-manager", "cert-manager", 1),
     ("cert-manager", "cert-manager-webhook", 1),
@@ -77,10 +78,8 @@ STATEFUL_SETS = (
     ("data", "kafka", "quay.io/strimzi/kafka:0.43.0-kafka-3.8.0", 3, "100Gi"),
     ("data", "clickhouse", "docker.io/clickhouse/clickhouse-server:24.8.4", 2, "200Gi"),
     ("data", "redis", "docker.io/library/redis:7.4.1", 1, "8Gi"),
-    ("monitoring", "prometheus-kube-prometheus-stack-prometheus", "quay.io/prometheus/prometheus:v2.49.1", 2, "50Gi"),
-    ("monitoring", "alertmanager-kube-prometheus-stack-alertmanager", "quay.io/prometheus/alertmanager:v0.26.0", 1, "10Gi"),
     ("logging", "loki-loki-distributed-ingester", "docker.io/grafana/loki:2.9.4", 2, "10Gi"),
-)  # fmt: skip
+)
 
 DAEMON_SETS = (
     ("monitoring", "kube-prometheus-stack-prometheus-node-exporter", "quay.io/prometheus/node-exporter:v1.7.0"),
@@ -201,31 +200,42 @@ def certificate(namespace: str, name: str, lives: dt.timedelta, left: dt.timedel
     }
 
 
-def stack_services(bed: Testbed) -> Iterator[Object]:
-    """The Services as the pinned charts name and label them, in front of the programs that really run."""
-    prometheus = {"app": "kube-prometheus-stack-prometheus", "release": "kube-prometheus-stack",
-                  "self-monitor": "true", "app.kubernetes.io/part-of": "kube-prometheus-stack",
-                  "app.kubernetes.io/instance": "kube-prometheus-stack",
-                  "app.kubernetes.io/managed-by": "Helm", "chart": "kube-prometheus-stack-56.0.0"}  # fmt: skip
+def stack(bed: Testbed) -> Iterator[Object]:
+    """Pods and Services named and labelled as the pinned charts do, in front of the programs that really run.
+
+    The API server's service proxy goes only to addresses of pods; so these pods have the testbed's own.
+    """
+    urls = bed.stack.urls
+    prometheus = {"app": "kube-prometheus-stack-prometheus", "self-monitor": "true",
+                  "app.kubernetes.io/instance": "kube-prometheus-stack", "app.kubernetes.io/managed-by": "Helm",
+                  "app.kubernetes.io/part-of": "kube-prometheus-stack", "app.kubernetes.io/version": "56.0.0",
+                  "chart": "kube-prometheus-stack-56.0.0", "heritage": "Helm",
+                  "release": "kube-prometheus-stack"}  # fmt: skip
     alertmanager = prometheus | {"app": "kube-prometheus-stack-alertmanager"}
     loki = {"app.kubernetes.io/name": "loki-distributed", "app.kubernetes.io/instance": "loki",
             "app.kubernetes.io/managed-by": "Helm", "app.kubernetes.io/version": "2.9.4",
             "helm.sh/chart": "loki-distributed-0.78.0"}  # fmt: skip
-    urls = bed.stack.urls
+    gateway, frontend = ({"app.kubernetes.io/component": part} for part in ("gateway", "query-frontend"))
     fronts = (
-        ("monitoring", "kube-prometheus-stack-prometheus", "http-web", 9090, prometheus, urls.prometheus),
-        ("monitoring", "kube-prometheus-stack-alertmanager", "http-web", 9093, alertmanager, urls.alertmanager),
-        ("logging", "loki-loki-distributed-gateway", "http", 80,
-         loki | {"app.kubernetes.io/component": "gateway"}, urls.loki),
-        ("logging", "loki-loki-distributed-query-frontend", "http-metrics", 3100,
-         loki | {"app.kubernetes.io/component": "query-frontend"}, urls.loki),
+        ("monitoring", "prometheus", "kube-prometheus-stack-prometheus", "http-web", 9090, prometheus, urls.prometheus,
+         "quay.io/prometheus/prometheus:v2.49.1"),
+        ("monitoring", "alertmanager", "kube-prometheus-stack-alertmanager", "http-web", 9093, alertmanager,
+         urls.alertmanager, "quay.io/prometheus/alertmanager:v0.26.0"),
+        ("logging", "", "loki-loki-distributed-gateway", "http", 80, loki | gateway, urls.loki, None),
+        ("logging", "", "loki-loki-distributed-query-frontend", "http-metrics", 3100, loki | frontend, urls.loki, None),
     )  # fmt: skip
-    for namespace, name, port_name, port, labels, url in fronts:
+    annotations = {POD_IP: bed.address} if bed.in_cluster else {}
+    for namespace, prefix, name, port_name, port, labels, url, image in fronts:
         target = int(url.rpartition(":")[2])
-        yield service(namespace, name, None, port, port_name=port_name, target=target, labels=labels)
-        # Endpoints on loopback are refused: without a network of its own, hubops.yaml names the URLs.
-        address = bed.address if bed.in_cluster else "10.244.255.254"
-        yield endpoint_slice(namespace, name, address, target, port_name)
+        workload = f"{prefix}-{name}" if prefix else name
+        if image:
+            stateful = stateful_set(namespace, workload, image, 1, "50Gi", annotations=annotations, port=target)
+            yield from [*volumes_of(stateful), stateful]
+        else:
+            yield deployment(namespace, workload, replicas=1, annotations=annotations, port=target)
+        yield service(
+            namespace, name, {"app": workload}, port, port_name=port_name, target=target, labels=labels
+        )
 
 
 def settled(bed: Testbed) -> bool:
@@ -261,7 +271,7 @@ def apply(bed: Testbed, say: Callable[[str], None]) -> None:
     first = [*namespaces(), *load(PLATFORM / "cluster.yaml", *(PLATFORM / "crds").glob("*.yaml"))]
     concurrently(api.apply, first)
     concurrently(api.apply, nodes())
-    concurrently(api.apply, [*workloads(), *stack_services(bed), *load(PLATFORM / "edges.yaml")])
+    concurrently(api.apply, [*workloads(), *stack(bed), *load(PLATFORM / "edges.yaml")])
     poll(lambda: api.serves("Certificate"), "cert-manager's CRDs served")
     concurrently(api.apply, [certificate(*each) for each in CERTIFICATES])
     poll(lambda: settled(bed), "the platform ready", 120, every=0.3)

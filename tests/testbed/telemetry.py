@@ -83,17 +83,17 @@ def size_in_bytes(quantity: str) -> float:
 
 def _volumes_by_node(bed: Testbed) -> dict[str, list[Sample]]:
     sizes = {
-        (c["metadata"]["namespace"], c["metadata"]["name"]): size_in_bytes(c["spec"]["resources"]["requests"]["storage"])
-        for c in bed.api.list("PersistentVolumeClaim")
+        (claim["metadata"]["namespace"], claim["metadata"]["name"]): claim["spec"]["resources"]["requests"]["storage"]
+        for claim in bed.api.list("PersistentVolumeClaim")
     }
     found: dict[str, list[Sample]] = {}
     for pod in bed.api.list("Pod"):
         for volume in pod["spec"].get("volumes", []):
             if claim := volume.get("persistentVolumeClaim", {}).get("claimName"):
                 namespace = pod["metadata"]["namespace"]
-                samples = volume_samples(
-                    namespace, claim, sizes[namespace, claim], FULLNESS.get(claim, 0.33), GROWTH.get(claim, 0.0)
-                )
+                capacity = size_in_bytes(sizes[namespace, claim])
+                full, growth = FULLNESS.get(claim, 0.33), GROWTH.get(claim, 0.0)
+                samples = volume_samples(namespace, claim, capacity, full, growth)
                 found.setdefault(pod["spec"]["nodeName"], []).extend(samples)
     return found
 
