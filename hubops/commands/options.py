@@ -44,8 +44,8 @@ CLUSTER = (
     click.option("--deadline", type=DurationType(), help="Longest time for the whole run, e.g. 2m.  [default: 5m]"),
 )
 CATALOG = (
-    click.option("--config", "config_file", type=_FILE, help="Default: hubops.yaml here, in ~/.config/hubops or /etc/hubops."),
-    click.option("--checks", "check_folders", type=_FOLDER, multiple=True, help="Folder of your own checks; repeatable."),
+    click.option("--config", "config_file", type=_FILE, help="Default: hubops.yaml here or in ~/.config/hubops."),
+    click.option("--checks", "check_folders", type=_FOLDER, multiple=True, help="Your own checks; repeatable."),
 )  # fmt: skip
 OUTPUT = (
     click.option(
