@@ -117,6 +117,9 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
     for variable, value in sorted(environ.items()):
         if variable.startswith("HUBOPS_") and variable not in {"HUBOPS_CONFIG", "HUBOPS_CHECKS"}:
             _set(data, variable, value)
+    checks = data.get("checks")
+    for name, section in checks.items() if isinstance(checks, dict) else ():
+        convert(section, CheckSettings, origin, f"checks.{name}")  # first and apart, so that its error names the check
     return convert(data, Config, origin)
 
 
@@ -125,7 +128,7 @@ def _read(path: Path) -> dict[str, Any]:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date such as 2026-13-01
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if data is None:
         return {}
@@ -147,12 +150,15 @@ def _set(data: dict[str, Any], variable: str, value: str) -> None:
         raise ConfigError(f"environment variable {variable}: not readable as YAML") from error
 
 
-def convert(data: object, into: type[T], origin: str) -> T:
-    """*data* as *into*; raises ConfigError that names *origin*, the key and, for a typo, the key that was meant."""
+def convert(data: object, into: type[T], origin: str, prefix: str = "") -> T:
+    """*data* as *into*; raises ConfigError that names *origin*, the key and, for a typo, the key that was meant.
+
+    *prefix* is the path of *data* within its file.
+    """
     try:
         return msgspec.convert(data, into, dec_hook=_duration)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{origin}: {explain(str(error), into)}") from error
+        raise ConfigError(f"{origin}: {_explain(str(error), into, prefix)}") from error
 
 
 def _duration(kind: type, value: object) -> object:
@@ -161,29 +167,38 @@ def _duration(kind: type, value: object) -> object:
     raise ValueError(f"expected a duration such as 90s or 15m, got {value!r}")
 
 
-def explain(message: str, into: type) -> str:
+def _explain(message: str, into: type, prefix: str) -> str:
     """msgspec's message in the words of the file: the key's path, and a suggestion for an unknown key."""
     where = ""
     if match := re.search(r" - at `(?:key in )?\$\.?(.*?)`$", message):
         where, message = match.group(1), message[: match.start()]
+    path = ".".join(part for part in (prefix, where) if part)
     if match := re.match(r"Object contains unknown field `(.+)`", message):
         key = match.group(1)
-        known = _keys_at(into, where)
-        close = difflib.get_close_matches(key, known, n=1)
-        meant = (
-            f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(sorted(known))}" if known else ""
-        )
-        return f"unknown key {f'{where}.{key}' if where else key!r}{meant}"
-    return f"{where or 'top level'}: {message[:1].lower()}{message[1:]}"
+        return f"unknown key '{f'{path}.' if path else ''}{key}'{_meant(key, into, where)}"
+    return f"{path or 'top level'}: {message[:1].lower()}{message[1:]}"
+
+
+def _meant(key: str, into: type, where: str) -> str:
+    known = _keys_at(into, where)
+    if close := difflib.get_close_matches(key, known, n=1):
+        return f"; did you mean '{close[0]}'?"
+    return f"; known keys: {', '.join(sorted(known))}" if known else ""
 
 
 def _keys_at(into: type, where: str) -> list[str]:
-    """The keys that are known at the path *where* of the structure *into*, as far as it leads through structs."""
-    current: Any = into
-    for part in [p for p in where.split(".") if p]:
-        if "[" in part or not hasattr(current, "__struct_fields__"):
-            return []
-        fields = {f.encode_name: f.type for f in msgspec.structs.fields(current)}
-        candidates = getattr(fields.get(part), "__args__", None) or (fields.get(part),)
-        current = next((c for c in candidates if hasattr(c, "__struct_fields__")), None)
-    return [f.encode_name for f in msgspec.structs.fields(current)] if current is not None else []
+    """The keys that are known at the path *where* ("checks[...].with") of the structure *into*."""
+    current = _struct_in(into)
+    for part in re.findall(r"[^.\[\]]+", where):
+        if current is not None and not re.fullmatch(r"\.\.\.|\d+", part):
+            fields = {field.encode_name: field.type for field in msgspec.structs.fields(current)}
+            current = _struct_in(fields.get(part))
+    return [field.encode_name for field in msgspec.structs.fields(current)] if current is not None else []
+
+
+def _struct_in(annotation: Any) -> type[msgspec.Struct] | None:
+    """The struct that *annotation* is, or holds: X, X | None, tuple[X, ...], dict[str, X]."""
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return annotation
+    found = (_struct_in(argument) for argument in getattr(annotation, "__args__", ()))
+    return next((struct for struct in found if struct is not None), None)

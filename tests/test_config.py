@@ -1,0 +1,89 @@
+"""hubops.yaml: what is wrong is said in one sentence with file and key."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hubops.config import Config, EndpointConfig, load
+from hubops.errors import ConfigError
+
+DOCS = Path(__file__).parents[1] / "docs" / "configuration.md"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prometheuss: {}", "unknown key 'prometheuss'; did you mean 'prometheus'?"),
+        ("prometheus: {ur: x}", "unknown key 'prometheus.ur'; did you mean 'url'?"),
+        (
+            "checks: {pod-pending: {sevrity: info}}",
+            "unknown key 'checks.pod-pending.sevrity'; did you mean 'severity'?",
+        ),
+        ("checks: {pod-pending: {severity: loud}}", "checks.pod-pending.severity: invalid enum value 'loud'"),
+        ("ignores: [{check: a}]", "ignores[0]: object missing required field `reason`"),
+        ("ignores: [{check: a, reason: b, nam: c}]", "unknown key 'ignores[0].nam'; did you mean 'name'?"),
+        ("ignores: [{check: a, reason: b, until: 2026-13-01}]", "not YAML: month must be in 1..12"),
+        ("deadline: soon", "deadline: 'soon' is not a duration such as 90s"),
+        ("kubernetes: {page_size: many}", "kubernetes.page_size: expected `int`, got `str`"),
+        ("- a list", "the top level must be a mapping"),
+        ("a: [1", "not YAML:"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "hubops.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        load(file, {})
+    assert str(raised.value).startswith(f"{file}: ")
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"missing\.yaml: No such file"):
+        load(tmp_path / "missing.yaml", {})
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "hubops.yaml"
+    file.write_text("prometheus: {url: http://file, tenant: a}\ndeadline: 2m\n")
+    loaded = load(file, {"HUBOPS_PROMETHEUS__URL": "http://environment", "HUBOPS_KUBERNETES__PAGE_SIZE": "500"})
+    assert loaded.prometheus == EndpointConfig(url="http://environment", tenant="a")
+    assert loaded.kubernetes.page_size == 500
+    assert loaded.deadline == timedelta(minutes=2)
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "hubops.yaml"
+    file.write_text("")
+    with pytest.raises(ConfigError, match=r"unknown key 'prometheus\.ulr'"):
+        load(file, {"HUBOPS_PROMETHEUS__ULR": "x"})
+
+
+def test_every_key_is_explained() -> None:
+    """docs/configuration.md shows each key of each section."""
+    text = DOCS.read_text(encoding="utf-8")
+
+    def keys(struct: type[msgspec.Struct]) -> set[str]:
+        found: set[str] = set()
+        for item in msgspec.structs.fields(struct):
+            found.add(item.encode_name)
+            for inner in (item.type, *getattr(item.type, "__args__", ())):
+                if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+                    found |= keys(inner)
+        return found
+
+    assert [key for key in sorted(keys(Config)) if f"{key}:" not in text] == []
+
+
+def test_the_documented_example_loads(tmp_path: Path) -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    file = tmp_path / "hubops.yaml"
+    file.write_text(text.split("```yaml\n", 1)[1].split("```", 1)[0])
+    loaded = load(file, {})
+    assert loaded.cluster == "prod-eu"
+    assert loaded.ignores[0].name == "chaos-*"
