@@ -6,7 +6,7 @@ import datetime as dt
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.testbed import age, build, network
 from tests.testbed.api import Api
@@ -66,12 +66,18 @@ class Testbed:
 
     @classmethod
     def start(
-        cls, name: str | None = None, *, bare: bool = False, sample: bool = True, say: Callable[[str], None] = quiet
-    ) -> Testbed:
+        cls,
+        name: str | None = None,
+        *,
+        bare: bool = False,
+        sample: bool = True,
+        kwok: bool = True,
+        say: Callable[[str], None] = quiet,
+    ) -> Self:
         """Start a testbed and wait until it is ready.
 
         With a *name* it stays until `down`; without, it ends with this process. *bare* is etcd and the API server
-        only. *sample* fills it with the healthy platform.
+        only. *sample* fills it with the healthy platform. Without *kwok* there are no nodes until real ones join.
         """
         sweep()
         programs = build.programs(say, build.CONTROL_PLANE if bare else tuple(build.FAMILIES))
@@ -80,7 +86,7 @@ class Testbed:
         state = State(owner=None if name else myself())
         supervisor = Supervisor(directory, state)
         try:
-            _start_programs(supervisor, programs, bare)
+            _start_programs(supervisor, programs, bare, kwok)
             bed = cls(directory, supervisor)
             if sample and not bare:
                 from tests.testbed import sample as healthy
@@ -94,7 +100,7 @@ class Testbed:
         return bed
 
     @classmethod
-    def attach(cls, name: str = BACKGROUND) -> Testbed:
+    def attach(cls, name: str = BACKGROUND) -> Self:
         """Use a testbed that runs in the background."""
         directory = state_home() / name
         if not running(name):
@@ -144,7 +150,7 @@ def running(name: str = BACKGROUND) -> bool:
     return "ready" in state.facts and bool(state.processes) and all(p.alive() for p in state.processes)
 
 
-def _start_programs(supervisor: Supervisor, programs: dict[str, Path], bare: bool) -> None:
+def _start_programs(supervisor: Supervisor, programs: dict[str, Path], bare: bool, kwok: bool) -> None:
     """Everything that can start at once does; what a program needs of another is waited for first."""
     state = supervisor.state
     if network.available():
@@ -178,9 +184,10 @@ def _start_programs(supervisor: Supervisor, programs: dict[str, Path], bare: boo
         later += [
             plane.start_controllers(),
             plane.start_scheduler(),
-            plane.start_kwok(),
             beside.start_kube_state_metrics(),
         ]
+        if kwok:
+            later.append(plane.start_kwok())
     for ready in later:
         ready()
     state.save(supervisor.directory)

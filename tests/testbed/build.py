@@ -66,6 +66,18 @@ FAMILIES: dict[str, Family] = {
     ),
 }
 
+# Only for a real node (tests/testbed/node): the newest kubelet that takes cgroup v1 and Debian's containerd.
+NODE_KUBERNETES = "v1.34.4"
+OPTIONAL: dict[str, Family] = {
+    "node": Family(
+        ("k8s.io/kubernetes/cmd/kubelet", "k8s.io/kubernetes/cmd/kube-proxy"),
+        {"kubelet": "kubelet", "kube-proxy": "kube-proxy"},
+        fits=r"Kubernetes v1\.34\.",
+        ldflags=f"-s -w -X {_COMPONENT}.gitVersion={NODE_KUBERNETES} "
+        f"-X {_COMPONENT}.gitMajor=1 -X {_COMPONENT}.gitMinor=34",
+    ),
+}
+
 DEBIAN: dict[str, DebianProgram] = {
     "prometheus": DebianProgram("prometheus"),
     "promtool": DebianProgram("prometheus"),
@@ -130,7 +142,7 @@ def _build(name: str, family: Family, target: Path, say: Say) -> None:
 
 
 def _family_programs(name: str, say: Say) -> dict[str, Path]:
-    family = FAMILIES[name]
+    family = (FAMILIES | OPTIONAL)[name]
     there = {program: _fitting(program, family.version_args, family.fits) for program in family.programs}
     fitting = {program: path for program, path in there.items() if path}
     if len(fitting) == len(family.programs):
@@ -147,7 +159,7 @@ def _debian_programs(say: Say) -> dict[str, Path]:
     found = {name: _fitting(name, ("--version",), program.fits) for name, program in DEBIAN.items()}
     missing = sorted({DEBIAN[name].package for name, path in found.items() if path is None})
     if missing:
-        _install(missing, say)
+        install(missing, say)
         found = {name: _fitting(name, ("--version",), program.fits) for name, program in DEBIAN.items()}
     fitting = {name: path for name, path in found.items() if path}
     if len(fitting) < len(DEBIAN):
@@ -155,7 +167,8 @@ def _debian_programs(say: Say) -> dict[str, Path]:
     return fitting
 
 
-def _install(packages: list[str], say: Say) -> None:
+def install(packages: list[str], say: Say) -> None:
+    """Install Debian packages; without root or apt-get, raise with the command that would."""
     command = f"apt-get install --no-install-recommends -y {' '.join(packages)}"
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise TestbedError(f"not installed: {', '.join(packages)} (as root: {command})")

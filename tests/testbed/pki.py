@@ -36,25 +36,21 @@ class Pair:
 
 
 class Authority:
+    """The authority in *directory*, made when there is none: later processes can sign for a testbed that runs."""
+
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        now = dt.datetime.now(dt.UTC)
-        name = _name("hubops testbed")
-        self._certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(self._key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(hours=1))
-            .not_valid_after(now + _YEAR)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
-            .sign(self._key, hashes.SHA256())
-        )
-        self.certificate = self._write("ca.crt", self._certificate.public_bytes(serialization.Encoding.PEM))
+        self.certificate = directory / "ca.crt"
+        key_file = directory / "ca.key"
+        if not key_file.exists():
+            key = ec.generate_private_key(ec.SECP256R1())
+            self._write("ca.crt", _self_signed(key).public_bytes(serialization.Encoding.PEM))
+            self._write("ca.key", _pem(key))
+        loaded = serialization.load_pem_private_key(key_file.read_bytes(), None)
+        assert isinstance(loaded, ec.EllipticCurvePrivateKey)
+        self._key = loaded
+        self._certificate = x509.load_pem_x509_certificate(self.certificate.read_bytes())
 
     def _write(self, name: str, content: bytes) -> Path:
         path = self.directory / name
@@ -79,9 +75,7 @@ class Authority:
             .not_valid_before(now - dt.timedelta(hours=1))
             .not_valid_after(now + _YEAR)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         if addresses:
             names = x509.SubjectAlternativeName([_general(address) for address in addresses])
@@ -92,6 +86,23 @@ class Authority:
             self._write(f"{file}.crt", signed.public_bytes(serialization.Encoding.PEM)),
             self._write(f"{file}.key", _pem(key)),
         )
+
+
+def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+    now = dt.datetime.now(dt.UTC)
+    name = _name("hubops testbed")
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + _YEAR)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
 
 
 def _general(address: str) -> x509.GeneralName:
@@ -116,9 +127,7 @@ def kubeconfig(path: Path, server: str, authority: Path, user: Pair | str, names
         "kind": "Config",
         "clusters": [{"name": "testbed", "cluster": {"server": server, "certificate-authority-data": ca}}],
         "users": [{"name": "testbed", "user": credentials}],
-        "contexts": [
-            {"name": "testbed", "context": {"cluster": "testbed", "user": "testbed", "namespace": namespace}}
-        ],
+        "contexts": [{"name": "testbed", "context": {"cluster": "testbed", "user": "testbed", "namespace": namespace}}],
         "current-context": "testbed",
     }
     path.touch(mode=0o600)

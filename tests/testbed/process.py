@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from tests.testbed import cgroups
 from tests.testbed.errors import TestbedError
 
 STATE_FILE = "state.json"
@@ -188,6 +189,8 @@ def clean(directory: Path) -> None:
     end(list(reversed(state.processes)))
     if state.network:
         subprocess.run(["ip", "netns", "delete", state.network], check=False, capture_output=True)
+    if cgroup := state.facts.get("cgroup"):
+        cgroups.remove(cgroup)
     shutil.rmtree(directory)
 
 
