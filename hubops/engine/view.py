@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 
+import msgspec
+
 from hubops.model.finding import Ref
 from hubops.model.kube.core import Event, Pod
-from hubops.model.kube.kinds import Objects
-from hubops.model.kube.meta import Object, OwnerReference
+from hubops.model.kube.kinds import BY_NAME, Objects
+from hubops.model.kube.meta import Object, ObjectMeta, OwnerReference
 from hubops.model.kube.networking import EndpointSlice
+from hubops.model.kube.workloads import Job, ReplicaSet
 from hubops.model.snapshot import ContainerLog, Snapshot
 
 
@@ -20,6 +23,7 @@ class View:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self._indexes: dict[str, Mapping[tuple[str, str], Object]] = {}
 
     @property
     def objects(self) -> Objects:
@@ -75,8 +79,11 @@ class View:
         return found
 
     def owner(self, item: Object) -> Ref:
-        """What a person would edit to fix *item*: its topmost controller, or itself where it has none."""
-        controller = item.metadata.controller()
+        """What a person would edit to fix *item*: what controls a Pod, ReplicaSet or Job, else *item* itself.
+
+        A Deployment that an operator's custom resource controls is itself: that is where its rollout is looked at.
+        """
+        controller = item.metadata.controller() if isinstance(item, Pod | ReplicaSet | Job) else None
         if controller is None:
             return Ref(type(item).__name__, item.name, item.namespace or None)
         namespace = item.namespace
@@ -84,3 +91,37 @@ class View:
             controller = above
         # A static pod is controlled by its Node, which has no namespace.
         return Ref(controller.kind, controller.name, None if controller.kind == "Node" else namespace or None)
+
+    def owner_of(self, ref: Ref) -> Ref:
+        """The owner of the object that *ref* names; *ref* itself where the snapshot has no such object."""
+        item = self.find(ref)
+        return self.owner(item) if item is not None else ref
+
+    def find(self, ref: Ref) -> Object | None:
+        """The built-in object that *ref* names, or None."""
+        kind = BY_NAME.get(ref.kind)
+        return self._index(kind.plural).get((ref.namespace or "", ref.name)) if kind else None
+
+    def metadata(self, ref: Ref) -> ObjectMeta | None:
+        """The metadata of the object that *ref* names, built-in or custom, or None."""
+        item = self.find(ref)
+        return item.metadata if item is not None else self._custom.get(ref)
+
+    def _index(self, plural: str) -> Mapping[tuple[str, str], Object]:
+        if plural not in self._indexes:
+            items: tuple[Object, ...] = getattr(self.objects, plural)
+            self._indexes[plural] = {(item.metadata.namespace, item.metadata.name): item for item in items}
+        return self._indexes[plural]
+
+    @cached_property
+    def _custom(self) -> Mapping[Ref, ObjectMeta]:
+        """The metadata of custom resources; an object whose metadata is not Kubernetes' has none."""
+        found: dict[Ref, ObjectMeta] = {}
+        for items in self.snapshot.custom.values():
+            for item in items:
+                try:
+                    meta = msgspec.convert(item.get("metadata", {}), ObjectMeta)
+                except msgspec.ValidationError:
+                    continue
+                found[Ref(str(item.get("kind", "")), meta.name, meta.namespace or None)] = meta
+        return found

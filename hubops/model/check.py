@@ -63,3 +63,4 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     examines: Examines | None = None
     symptom_of: tuple[str, ...] = ()
     enabled: bool = True
+    origin: str = ""  # the file it came from; set by the loader, no key of the file

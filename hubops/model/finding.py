@@ -37,6 +37,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
 
     `summary` says what is wrong without naming the object, so that it reads well for one pod and for four hundred.
     `details` fill placeholders of the runbook beyond the object's own ("container", "node", "image", "claim").
+    `example` names one affected instance where the object does not: a scrape target's address.
     """
 
     ref: Ref
@@ -47,6 +48,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity | None = None  # None: the check's own
     depends_on: tuple[Ref, ...] = ()
     details: dict[str, str] = {}
+    example: str | None = None
 
 
 class Symptom(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +57,7 @@ class Symptom(msgspec.Struct, frozen=True, kw_only=True):
     check: str
     severity: Severity
     ref: Ref
+    affected: int = 1
     summary: str
 
 
