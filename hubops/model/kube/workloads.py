@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from hubops.model.kube.meta import Condition, IntOrString, Kube, LabelSelector, Object
+from hubops.model.kube.meta import Condition, IntOrString, Kube, LabelSelector, Object, ObjectMeta
+
+
+class PodTemplateSpec(Kube, frozen=True):
+    """Only the metadata: its labels tell which Services would select the pods, even when there are none."""
+
+    metadata: ObjectMeta = ObjectMeta()
 
 
 class RollingUpdateDeployment(Kube, frozen=True):
@@ -20,6 +26,7 @@ class DeploymentStrategy(Kube, frozen=True):
 class DeploymentSpec(Kube, frozen=True):
     replicas: int | None = None
     selector: LabelSelector = LabelSelector()
+    template: PodTemplateSpec = PodTemplateSpec()
     strategy: DeploymentStrategy = DeploymentStrategy()
     min_ready_seconds: int = 0
     paused: bool = False
@@ -60,6 +67,7 @@ class ReplicaSet(Object, frozen=True):
 class StatefulSetSpec(Kube, frozen=True):
     replicas: int | None = None
     selector: LabelSelector = LabelSelector()
+    template: PodTemplateSpec = PodTemplateSpec()
     service_name: str = ""
 
 
@@ -80,6 +88,7 @@ class StatefulSet(Object, frozen=True):
 
 class DaemonSetSpec(Kube, frozen=True):
     selector: LabelSelector = LabelSelector()
+    template: PodTemplateSpec = PodTemplateSpec()
 
 
 class DaemonSetStatus(Kube, frozen=True):
@@ -99,6 +108,7 @@ class DaemonSet(Object, frozen=True):
 
 
 class JobSpec(Kube, frozen=True):
+    template: PodTemplateSpec = PodTemplateSpec()
     completions: int | None = None
     parallelism: int | None = None
     backoff_limit: int | None = None
