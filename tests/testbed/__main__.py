@@ -9,6 +9,7 @@ import time
 from tests.testbed import build, process
 from tests.testbed.bed import BACKGROUND, Testbed, running
 from tests.testbed.errors import TestbedError
+from tests.testbed.faults import FAULTS, matching
 
 
 def up() -> None:
@@ -48,6 +49,9 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     for verb in ("up", "down", "status", "build"):
         verbs.add_parser(verb)
+    verbs.add_parser("faults", help="list the faults and what hubops must say of each")
+    for verb in ("fault", "clear"):
+        verbs.add_parser(verb).add_argument("name", help="a fault, or a check for all its variants")
     asked = parser.parse_args()
     try:
         match asked.verb:
@@ -60,6 +64,15 @@ def main() -> int:
                 down()
             case "status":
                 return status()
+            case "faults":
+                for fault in FAULTS.values():
+                    where = "/".join(filter(None, (fault.expect.namespace, fault.expect.name)))
+                    print(f"{fault.name:42} {fault.expect.kind} {where}")
+            case "fault" | "clear":
+                bed = Testbed.attach()
+                for fault in matching(asked.name):
+                    (fault.inject if asked.verb == "fault" else fault.clear)(bed)
+                    print(f"{'injected' if asked.verb == 'fault' else 'cleared'} {fault.name}")
     except TestbedError as error:
         print(f"testbed: {error}", file=sys.stderr)
         return 1

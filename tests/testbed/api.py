@@ -27,7 +27,7 @@ class YamlLoader(yaml.CSafeLoader):
     """Prometheus' CRDs have a bare `=`, which YAML 1.1 gives a tag of its own."""
 
 
-yaml.add_constructor("tag:yaml.org,2002:value", lambda loader, node: str(node.value), Loader=YamlLoader)
+yaml.add_constructor("tag:yaml.org,2002:value", lambda _, node: str(node.value), Loader=YamlLoader)
 
 
 def load(*paths: Path) -> list[Object]:
@@ -163,10 +163,11 @@ class Api:
         }
         return self.call("POST", self.path("Event", namespace, group=""), body)
 
-    def forget_events(self, namespace: str, about: Callable[[str], bool]) -> None:
-        """Delete the events in *namespace* about objects whose name satisfies *about*."""
+    def forget_events(self, namespace: str, name: str) -> None:
+        """Delete the events in *namespace* about *name* and about what was made of it (*name*-…)."""
         for event in self.list("Event", namespace):
-            if about(event["involvedObject"].get("name", "")):
+            about = event["involvedObject"].get("name", "")
+            if about == name or about.startswith(f"{name}-"):
                 self.delete({"apiVersion": "v1", "kind": "Event", **event})
 
 

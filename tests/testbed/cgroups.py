@@ -19,6 +19,13 @@ def hierarchies(root: Path = ROOT) -> list[Path]:
     return [found for found in sorted(root.iterdir()) if (found / "cgroup.procs").exists()]
 
 
+def controllers(root: Path = ROOT) -> list[str]:
+    """The controllers that groups can be given: memory, cpu, …"""
+    if (root / "cgroup.controllers").exists():
+        return (root / "cgroup.controllers").read_text().split()
+    return [name for hierarchy in hierarchies(root) for name in hierarchy.name.split(",")]
+
+
 def create(name: str, cpus: float) -> None:
     """Make control group *name* in every hierarchy; everything in it may together use *cpus* CPUs."""
     for hierarchy in hierarchies():
@@ -28,9 +35,11 @@ def create(name: str, cpus: float) -> None:
         for key in ("cpuset.cpus", "cpuset.mems"):
             if (group / key).exists() and hierarchy.name == "cpuset":
                 (group / key).write_text((hierarchy / key).read_text())
-        quota = group / "cpu.cfs_quota_us"
-        if quota.exists():
-            quota.write_text(str(int(cpus * 100_000)))
+        period = 100_000
+        quota = f"{int(cpus * period)}"
+        for key, value in (("cpu.cfs_quota_us", quota), ("cpu.max", f"{quota} {period}")):
+            if (group / key).exists():
+                (group / key).write_text(value)
 
 
 def remove(name: str, patience: float = 10.0) -> None:

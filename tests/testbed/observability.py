@@ -259,7 +259,7 @@ class Programs:
                        "storage": {"filesystem": {"chunks_directory": f"{data}/chunks",
                                                   "rules_directory": f"{data}/rules"}}},
             "schema_config": {"configs": [store]},
-            # Ready at once: there is no ring of others to wait for. Old lines are welcome, and stay where they are found.
+            # Ready at once: there is no ring of others to wait for. Old lines are welcome and stay findable.
             "ingester": {"lifecycler": {"min_ready_duration": "0s", "final_sleep": "0s"},
                          "max_chunk_age": "96h", "chunk_idle_period": "96h"},
             "compactor": {"working_directory": f"{data}/compactor", "retention_enabled": True,

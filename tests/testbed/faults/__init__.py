@@ -1,0 +1,23 @@
+"""Every fault that can be injected, by name."""
+
+from __future__ import annotations
+
+from tests.testbed.errors import TestbedError
+from tests.testbed.faults import cluster, pods, scheduling, signals
+from tests.testbed.faults.base import Expected, Fault
+
+FAULTS: dict[str, Fault] = {
+    fault.name: fault for fault in (*pods.FAULTS, *scheduling.FAULTS, *cluster.FAULTS, *signals.FAULTS)
+}
+
+
+def matching(name: str) -> list[Fault]:
+    """The fault of that name, or all variants of that check."""
+    found = [fault for fault in FAULTS.values() if fault.name == name or fault.name.startswith(f"{name}/")]
+    exact = [fault for fault in found if fault.name == name]
+    if not found:
+        raise TestbedError(f"no fault {name}; there are: {', '.join(FAULTS)}")
+    return exact or found
+
+
+__all__ = ["FAULTS", "Expected", "Fault", "matching"]
