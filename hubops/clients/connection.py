@@ -40,16 +40,17 @@ def failure(error: BaseException, where: str) -> SourceError:
         return Retryable(f"{where}: its name could not be resolved: {name.strerror}")
     if any(isinstance(cause, requests.exceptions.ProxyError | urllib3.exceptions.ProxyError) for cause in causes):
         return Retryable(f"{where}: not reached through the proxy: {_innermost(causes)}")
+    # Before timeouts: urllib3 counts every connection that was not made as one.
+    if refused := next((c for c in causes if _says(c)), None):
+        return Retryable(f"{where} could not be reached: {_words(refused)}")
     if _first(causes, *_TIMEOUT):
         return Retryable(f"{where} did not answer in time")
-    if refused := next((c for c in causes if isinstance(c, OSError) and c.strerror), None):
-        return Retryable(f"{where} could not be reached: {(refused.strerror or '').lower()}")
     if _first(causes, *_UNREADABLE):
         return Permanent(f"{where} sent an answer whose compression is damaged")
     if _first(causes, *_BROKEN_OFF):
         return Retryable(f"{where} broke its answer off")
-    if isinstance(error, ValueError):  # requests' InvalidURL, MissingSchema and InvalidHeader
-        return Permanent(f"{where} cannot be asked: {type(error).__name__}")
+    if isinstance(error, ValueError):  # requests looks at every Location, also of redirects it does not follow
+        return Permanent(f"{where} redirects to what is not a URL")
     return Retryable(f"{where} could not be reached: {_innermost(causes)}")
 
 
@@ -76,6 +77,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         waiting += [item for item in wrapped if isinstance(item, BaseException)]
 
 
+def _says(error: BaseException) -> bool:
+    """Whether it is the socket's own error; those that wrap it are OSErrors too, without a text of their own."""
+    return isinstance(error, OSError) and not isinstance(error, TimeoutError) and bool(error.strerror)
+
+
 def _first(causes: list[BaseException], *types: type[E]) -> E | None:
     return next((cause for cause in causes if isinstance(cause, types)), None)
 
@@ -85,4 +91,5 @@ def _innermost(causes: list[BaseException]) -> str:
 
 
 def _words(error: BaseException) -> str:
-    return inert(str(error) or type(error).__name__, limit=200)
+    said = (error.strerror or "").lower() if isinstance(error, OSError) else ""
+    return inert(said or str(error) or type(error).__name__, limit=200)

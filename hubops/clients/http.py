@@ -105,7 +105,7 @@ class DirectTransport:
                 stream=True,
             ) as answer:
                 return Response(answer.status_code, answer.headers, _body(answer, give_up, timeout, self._base))
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise failure(error, self._base) from error
 
 

@@ -1,0 +1,87 @@
+"""Instant queries to Prometheus and to what speaks its API: Thanos, Mimir, VictoriaMetrics.
+
+prometheus-api-client is not used for them: its `custom_query` returns only `data.result`, so it hides the warnings by
+which Thanos says that an answer is partial (a false OK), the type of the result and the type of an error; it can reach
+nothing through the API server's service proxy, and it keeps retrying without regard to a deadline.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from hubops.clients.answer import Envelope, Result, body_as, refusal, samples
+from hubops.clients.http import Response, Transport
+from hubops.clients.retry import Deadline, retrying
+from hubops.errors import Permanent, Retryable, SourceError
+from hubops.model.snapshot import Sample
+from hubops.model.text import inert
+
+_SERVER = "Prometheus"
+#: How Prometheus begins the notes of its engine about a query; all other warnings say that data is missing.
+_ANNOTATIONS = ("PromQL warning", "PromQL info")
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """The series of a query. `partial` says what was missing from them, None for a complete answer."""
+
+    samples: tuple[Sample, ...]
+    partial: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Prometheus:
+    """One server; every call is tried again within the deadline and raises Retryable or Permanent when it fails."""
+
+    def __init__(self, transport: Transport, *, timeout: float, deadline: Deadline) -> None:
+        self._transport = transport
+        self._timeout = timeout
+        self._deadline = deadline
+
+    def query(self, promql: str, at: datetime) -> Answer:
+        """The answer at the moment *at*. An error names the query."""
+        try:
+            return retrying(lambda left: self._query(promql, at, left), timeout=self._timeout, deadline=self._deadline)
+        except Permanent as error:
+            raise Permanent(f"{error} (query: {inert(promql, limit=200)})", status=error.status) from error
+
+    def _query(self, promql: str, at: datetime, timeout: float) -> Answer:
+        # The server is told to give up when hubops does: a query that nobody waits for is only load.
+        asked = {"query": promql, "time": f"{at.timestamp():.3f}", "timeout": f"{timeout:.3f}s"}
+        response = self._transport.get("/api/v1/query", asked, timeout)
+        if response.status != 200:
+            raise _refusal(response)
+        envelope = body_as(response, Envelope, _SERVER)
+        if envelope.status != "success":
+            raise Permanent(f"{_SERVER}: {inert(envelope.error or 'no success and no reason', limit=300)}")
+        result = _result(envelope)
+        warnings = envelope.warnings or ()
+        missing = [text for text in warnings if not text.startswith(_ANNOTATIONS)]
+        if envelope.is_partial:
+            missing.append("some of its storage nodes did not answer")
+        return Answer(
+            samples=samples(result, _SERVER),
+            partial=inert("; ".join(missing), limit=300) if missing else None,
+            notes=tuple(inert(text, limit=300) for text in warnings if text not in missing),
+        )
+
+
+def _result(envelope: Envelope) -> Result:
+    try:
+        return msgspec.json.decode(envelope.data, type=Result)
+    except msgspec.DecodeError as error:
+        raise Permanent(f"{_SERVER} answered JSON without a result") from error
+
+
+def _refusal(response: Response) -> SourceError:
+    """The error of a query; one that took too long there would take too long again."""
+    error = refusal(response, _SERVER)
+    if isinstance(error, Retryable):
+        try:
+            envelope = msgspec.json.decode(response.body, type=Envelope)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return error
+        if envelope.error_type == "timeout":
+            return Permanent(f"{_SERVER} gave the query up: {inert(envelope.error, limit=300)}", status=response.status)
+    return error
