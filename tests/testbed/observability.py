@@ -74,6 +74,10 @@ class Observability:
             file.unlink(missing_ok=True)
         else:
             file.write_text(yaml.safe_dump({"groups": [{"name": name, "interval": "1s", "rules": rules}]}))
+        self.reload()
+
+    def reload(self) -> None:
+        """Let Prometheus read its configuration again."""
         self._call("POST", f"{self.urls.prometheus}/-/reload")
 
     def forget(self, *selectors: str) -> None:
@@ -167,7 +171,7 @@ class Observability:
         self._call("POST", f"{self.urls.loki}/loki/api/v1/push", json=body)
 
     def forget_logs(self, selector: str) -> None:
-        self._call("POST", f"{self.urls.loki}/loki/api/v1/delete", params={"query": selector, "start": "0"})
+        self._call("POST", f"{self.urls.loki}/loki/api/v1/delete", params={"query": selector, "start": "1600000000"})
 
 
 class Programs:

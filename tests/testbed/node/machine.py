@@ -6,6 +6,7 @@ takes its mounts and loop devices back; so there is nothing to undo after a cras
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -103,7 +104,7 @@ class Machine:
 
 def _start_first_process(supervisor: Supervisor) -> None:
     """The supervisor's own way into the network hides /sys, so the first step leads back to the mounts of here."""
-    back = ["nsenter", f"--mount=/proc/{_self()}/ns/mnt", "--"]
+    back = ["nsenter", f"--mount=/proc/{os.getpid()}/ns/mnt", "--"]
     apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "--"]
     init = [sys.executable, "-I", str(Path(__file__).parent / "init.py")]
     outer = supervisor.start("machine", [*back, *apart, *init])
@@ -120,7 +121,3 @@ def _start_first_process(supervisor: Supervisor) -> None:
     supervisor.state.processes.append(Process(INIT, pid, started))
     supervisor.state.save(supervisor.directory)
     poll(lambda: Path(f"/proc/{pid}/ns/mnt").readlink() != Path("/proc/self/ns/mnt").readlink(), "namespaces", 5)
-
-
-def _self() -> int:
-    return Path("/proc/self").resolve().name and int(Path("/proc/self").resolve().name)
