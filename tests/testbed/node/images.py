@@ -31,7 +31,7 @@ class Image:
 
 
 def layer(files: Mapping[str, bytes], links: Mapping[str, str], directories: Iterable[str] = ()) -> bytes:
-    """A tar of executable *files*, symbolic *links* (path to target) and writable *directories*; always the same bytes."""
+    """A tar of executable *files*, symbolic *links* (path to target) and writable *directories*."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         for path in directories:

@@ -1,4 +1,4 @@
-"""The first process of the node's namespaces: while it lives they do, and what is orphaned in them is never a zombie."""
+"""The first process of the node's namespaces: while it lives they do; orphans never become zombies."""
 
 import signal
 

@@ -1,4 +1,4 @@
-"""What a cluster with a real node has before anything goes wrong in it: namespaces, storage, and the stack that watches.
+"""A cluster with a real node before anything goes wrong in it: namespaces, storage, and the stack that watches.
 
 Prometheus, Alertmanager and Loki run beside the node, on its address. Pods on the node's network stand for them, so
 that they are ready when the programs are and the API server's service proxy leads to them.
