@@ -96,7 +96,7 @@ def _missing_kernel() -> Iterator[str]:
 
 def _missing_place() -> Iterator[str]:
     """The node mounts a /var and a /run of its own above the machine's."""
-    places: dict[str, str | Path] = {"state (XDG_STATE_HOME)": state_home(), "cache (XDG_CACHE_HOME)": cache_home(), "Python": sys.prefix}
+    places: dict[str, str | Path] = {"state": state_home(), "cache": cache_home(), "Python": sys.prefix}
     for what, place in places.items():
         if Path(place).resolve().is_relative_to("/var") or Path(place).resolve().is_relative_to("/run"):
             yield f"a folder outside /var and /run for {what}, not {place}"
