@@ -16,12 +16,13 @@ Verdict = Literal["critical", "warning", "unknown", "ok"]
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How one check went. `examined` counts the objects or series it looked at."""
+    """How one check went. `examined` counts the objects or series it looked at, `of` says what they are ("pods")."""
 
     id: str
     status: Literal["fired", "passed", "unknown", "skipped"]
     reason: str | None = None
     examined: int = 0
+    of: str | None = None
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
