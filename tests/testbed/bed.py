@@ -10,11 +10,12 @@ from typing import Any, Self
 
 from tests.testbed import age, build, network
 from tests.testbed.api import Api
+from tests.testbed.controlplane import Client as HealthClient
 from tests.testbed.controlplane import ControlPlane, Host
 from tests.testbed.errors import TestbedError
 from tests.testbed.observability import Observability, Programs, Urls
 from tests.testbed.pki import Pair, kubeconfig
-from tests.testbed.process import STATE_FILE, State, Supervisor, clean, myself, state_home, sweep
+from tests.testbed.process import STATE_FILE, State, Supervisor, myself, state_home, sweep
 
 BACKGROUND = "up"
 
@@ -41,7 +42,7 @@ class Testbed:
         state = State.load(directory)
         facts = state.facts
         self.directory = directory
-        self.supervisor = supervisor
+        self.supervisor = supervisor or Supervisor(directory, state)
         self.address = facts["address"]
         self.server = facts["server"]
         self.etcd = facts["etcd"]
@@ -108,10 +109,26 @@ class Testbed:
         return cls(directory)
 
     def stop(self) -> None:
-        if self.supervisor:
-            self.supervisor.end()
-        else:
-            clean(self.directory)
+        self.supervisor.end()
+
+    def end_program(self, name: str) -> None:
+        """End one program, as `loki` or `prometheus`: what it knew is no longer to be had."""
+        self.supervisor.stop(name)
+
+    def start_program(self, name: str) -> None:
+        """Start a program that was ended, and wait until it is ready."""
+        self.supervisor.start_again(name)
+        urls = {"kube-apiserver": f"{self.server}/readyz", "etcd": f"{self.etcd}/health"}
+        if self._stack:
+            direct = self._stack.urls
+            urls |= {
+                "prometheus": f"{direct.prometheus}/-/ready",
+                "alertmanager": f"{direct.alertmanager}/-/ready",
+                "loki": f"{direct.loki}/ready",
+                "kube-state-metrics": f"{direct.kube_state_metrics}/healthz",
+            }
+        if name in urls:
+            self.supervisor.wait_ready(name, HealthClient(self.authority, self.admin).ok(urls[name]))
 
     def service_account(self, namespace: str, name: str, *rules: dict[str, Any], hours: int = 1) -> Path:
         """A kubeconfig for ServiceAccount *namespace*/*name*, made when missing, that may do what *rules* say."""

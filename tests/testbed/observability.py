@@ -170,9 +170,6 @@ class Observability:
         }
         self._call("POST", f"{self.urls.loki}/loki/api/v1/push", json=body)
 
-    def forget_logs(self, selector: str) -> None:
-        self._call("POST", f"{self.urls.loki}/loki/api/v1/delete", params={"query": selector, "start": "1600000000"})
-
 
 class Programs:
     """Starts the programs beside a control plane."""
@@ -222,7 +219,6 @@ class Programs:
                  "static_configs": [{"targets": [self._address("kube-state-metrics")],
                                      "labels": {"namespace": "monitoring", "service": "kube-state-metrics"}}]},
             ],
-            "storage": {"tsdb": {"out_of_order_time_window": "72h"}},
         })  # fmt: skip
         argv: list[str | Path] = [
             self.plane.programs["prometheus"],
@@ -232,6 +228,9 @@ class Programs:
             "--web.enable-lifecycle",
             "--web.enable-admin-api",
             "--web.enable-remote-write-receiver",
+            # A head that spans a day takes the hours of history in order; out-of-order samples could not be deleted.
+            "--storage.tsdb.min-block-duration=24h",
+            "--storage.tsdb.max-block-duration=24h",
             # An alert whose rule is gone then resolves within seconds.
             "--rules.alert.resend-delay=2s",
         ]
@@ -265,11 +264,10 @@ class Programs:
             "schema_config": {"configs": [store]},
             # Ready at once: there is no ring of others to wait for. Old lines are welcome and stay findable.
             "ingester": {"lifecycler": {"min_ready_duration": "0s", "final_sleep": "0s"},
-                         "max_chunk_age": "96h", "chunk_idle_period": "96h"},
-            "compactor": {"working_directory": f"{data}/compactor", "retention_enabled": True,
-                          "delete_request_store": "filesystem", "delete_request_cancel_period": "0s"},
+                         "max_chunk_age": "96h", "chunk_idle_period": "96h", "wal": {"dir": f"{data}/wal"}},
+            "compactor": {"working_directory": f"{data}/compactor"},
             "limits_config": {"reject_old_samples": False, "allow_structured_metadata": True, "volume_enabled": True,
-                              "deletion_mode": "filter-and-delete", "discover_service_name": [],
+                              "discover_service_name": [],
                               "ingestion_rate_mb": 100, "ingestion_burst_size_mb": 100,
                               "per_stream_rate_limit": "100MB", "per_stream_rate_limit_burst": "100MB"},
             "analytics": {"reporting_enabled": False},

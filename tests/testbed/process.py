@@ -67,6 +67,7 @@ class State:
     owner: Process | None = None
     network: str | None = None
     processes: list[Process] = field(default_factory=list)
+    commands: dict[str, list[str]] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
 
     def save(self, directory: Path) -> None:
@@ -78,7 +79,7 @@ class State:
     def load(cls, directory: Path) -> State:
         raw = json.loads((directory / STATE_FILE).read_text())
         owner = Process(**raw["owner"]) if raw["owner"] else None
-        return cls(owner, raw["network"], [Process(**p) for p in raw["processes"]], raw["facts"])
+        return cls(owner, raw["network"], [Process(**p) for p in raw["processes"]], raw.get("commands", {}), raw["facts"])
 
 
 class Supervisor:
@@ -118,6 +119,7 @@ class Supervisor:
             raise TestbedError(f"{name} ended at once: {self.tail(name)}")
         process = Process(name, child.pid, started)
         self.state.processes = [p for p in self.state.processes if p.name != name] + [process]
+        self.state.commands[name] = argv
         self.state.save(self.directory)
         return process
 
@@ -136,11 +138,15 @@ class Supervisor:
             raise TestbedError(f"{error}\n{self.tail(name)}") from error
 
     def stop(self, name: str) -> None:
-        """End one program and forget it."""
+        """End one program; `start_again` starts it as it was."""
         for process in [p for p in self.state.processes if p.name == name]:
-            end([process], self._reap)
             self.state.processes.remove(process)
-        self.state.save(self.directory)
+            self.state.save(self.directory)
+            end([process], self._reap)
+
+    def start_again(self, name: str) -> None:
+        if name not in (process.name for process in self.state.processes):
+            self.start(name, self.state.commands[name])
 
     def tail(self, name: str, lines: int = 15) -> str:
         return "\n".join(self.log(name).read_text(errors="replace").splitlines()[-lines:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -216,12 +217,24 @@ def logs(bed: Testbed) -> Iterator[tuple[dict[str, str], list[tuple[float, str]]
             yield labels, _usual_lines(index * 7)
 
 
+def push_logs(bed: Testbed) -> None:
+    for labels, lines in logs(bed):
+        bed.stack.log([(labels, lines)])
+
+
+def fresh_logs(bed: Testbed) -> None:
+    """Nothing but the usual lines. Loki would only delete others after minutes: it starts anew."""
+    bed.end_program("loki")
+    shutil.rmtree(bed.directory / "loki")
+    bed.start_program("loki")
+    push_logs(bed)
+
+
 def start(bed: Testbed) -> None:
     stack = bed.stack
     stack.rules("watchdog", [WATCHDOG])
     stack.rules("usual", RULES)
     stack.silence(SILENCED, "being decommissioned, see OPS-1234")
-    for labels, lines in logs(bed):
-        stack.log([(labels, lines)])
+    push_logs(bed)
     stack.scrape(targets(bed))
     stack.wait_firing("Watchdog")

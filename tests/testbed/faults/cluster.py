@@ -15,8 +15,6 @@ from tests.testbed.sample import certificate
 if TYPE_CHECKING:
     from tests.testbed.bed import Testbed
 
-KWOK = "kwok.x-k8s.io/node"
-
 
 def node(bed: Testbed, name: str) -> Object:
     found = bed.api.get("Node", None, name)
@@ -49,7 +47,8 @@ class NodeCondition(Fault):
         }
         bed.api.set_status(found, {"conditions": patch_conditions(found["status"]["conditions"], {self.kind: change})})
         if self.kind != "Ready":
-            bed.api.event(found, f"NodeHas{self.kind}", f"Node {self.expect.name} status is now: {self.reason}", "kubelet")
+            message = f"Node {self.expect.name} status is now: {self.reason}"
+            bed.api.event(found, f"NodeHas{self.kind}", message, "kubelet")
 
     def clear(self, bed: Testbed) -> None:
         """kwok initializes a node that is not ready, with all conditions as they should be."""
@@ -62,14 +61,25 @@ class NodeCondition(Fault):
 
 @dataclass(frozen=True)
 class KubeletStopped(Fault):
-    """Nobody renews the node's lease; the real controller notices."""
+    """Nobody renews the node's lease; the real controller notices.
+
+    kwok leaves a node alone while another holds its lease, and takes it back when that one has expired.
+    """
+
+    def _hand_over(self, bed: Testbed, holder: str, seconds: int) -> None:
+        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+                 "metadata": {"namespace": "kube-node-lease", "name": self.expect.name}}  # fmt: skip
+        renewed = now().replace("Z", ".000000Z")
+        bed.api.patch(
+            lease, {"spec": {"holderIdentity": holder, "renewTime": renewed, "leaseDurationSeconds": seconds}}
+        )
 
     def inject(self, bed: Testbed) -> None:
-        bed.api.patch(node(bed, self.expect.name), {"metadata": {"annotations": {KWOK: None}}})
+        self._hand_over(bed, self.expect.name, 86400)
         poll(lambda: condition(bed, self.expect.name, "Ready")["status"] == "Unknown", "the node noticed as gone", 60)
 
     def clear(self, bed: Testbed) -> None:
-        bed.api.patch(node(bed, self.expect.name), {"metadata": {"annotations": {KWOK: "fake"}}})
+        self._hand_over(bed, self.expect.name, 1)
         _wait_healthy(bed, self.expect.name)
 
 

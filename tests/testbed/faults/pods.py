@@ -39,7 +39,8 @@ def pod_status(pod: Object, phase: str, ready: bool, since: str, container: Obje
     verdict = {"status": "True" if ready else "False", "lastTransitionTime": since, **reason}
     started = pod["metadata"]["creationTimestamp"]
     there = {"status": "True", "lastTransitionTime": started}
-    conditions = {"PodReadyToStartContainers": there, "Initialized": there, "Ready": verdict, "ContainersReady": verdict}
+    conditions = {"PodReadyToStartContainers": there, "Initialized": there}
+    conditions |= {"Ready": verdict, "ContainersReady": verdict}
     address = {} if phase == "Pending" else {"podIP": "10.244.200.7", "podIPs": [{"ip": "10.244.200.7"}]}
     return {
         "phase": phase,
@@ -74,8 +75,7 @@ class BrokenPods(Fault):
         older(bed, namespace, name, SINCE)
         for index, pod in enumerate(scheduled_pods(bed, namespace, name, self.replicas)):
             if index >= self.broken:
-                healthy = container_status(pod, ready=True, started=True, state={"running": {"startedAt": ago(minutes=39)}})
-                bed.api.set_status(pod, pod_status(pod, "Running", True, ago(minutes=39), healthy))
+                bed.api.set_status(pod, running_well(pod))
                 continue
             bed.api.set_status(pod, self.status(pod))
             for reason, message, count in self.events(pod):
@@ -133,6 +133,11 @@ def came_back_after_oom(pod: Object) -> Object:
     return pod_status(pod, "Running", True, ago(minutes=8), container)
 
 
+def running_well(pod: Object) -> Object:
+    running = container_status(pod, ready=True, started=True, state={"running": {"startedAt": ago(minutes=39)}})
+    return pod_status(pod, "Running", True, ago(minutes=39), running)
+
+
 def running_unready(pod: Object) -> Object:
     running = container_status(pod, started=True, state={"running": {"startedAt": ago(minutes=39)}})
     return pod_status(pod, "Running", False, ago(minutes=25), running)
@@ -174,14 +179,12 @@ RATE_LIMITED = (
 )
 
 
+_UNAVAILABLE = ("deployment-unavailable", "pod-not-ready")
+
+
 def _pull(variant: str, namespace: str, name: str, image: str, error: str, cause: str) -> Fault:
     expect = Expected("image-pull-failing", "Deployment", namespace, name, cause)
-    return BrokenPods(
-        f"image-pull-failing/{variant}", expect, ("deployment-unavailable", "pod-not-ready"), image, 2, 2, *cannot_pull(error)
-    )
-
-
-_UNAVAILABLE = ("deployment-unavailable", "pod-not-ready")
+    return BrokenPods(f"image-pull-failing/{variant}", expect, _UNAVAILABLE, image, 2, 2, *cannot_pull(error))
 
 FAULTS: tuple[Fault, ...] = (
     BrokenPods(
@@ -195,7 +198,7 @@ FAULTS: tuple[Fault, ...] = (
         back_off_events,
         (
             "level=info msg=starting version=1.4.2",
-            'level=error msg="cannot connect to the database" error="FATAL: password authentication failed for user shop"',
+            'level=error msg="cannot connect to the database" error="password authentication failed for user shop"',
             "level=fatal msg=exiting code=1",
         ),
     ),

@@ -1,4 +1,4 @@
-"""Pods that find no node, volumes that find no storage, replicas that no quota lets in: all said by the real programs."""
+"""Pods that find no node, claims that find no storage, replicas over a quota: all noticed by the real programs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Unschedulable(Fault):
     """A Deployment that the scheduler finds no node for."""
 
     pod: Object
-    limits: dict[str, str]
+    limits: dict[str, Any]
     claim: Object | None = None
 
     @property
@@ -96,12 +96,11 @@ def _affinity(key: str, value: str) -> Object:
     return {"affinity": {"nodeAffinity": required}}
 
 
-def _pending(
-    variant: str, name: str, cause: str, pod: Object, claimed: Object | None = None, also: tuple[str, ...] = (), **limits: str
-) -> Fault:
+def _pending(variant: str, name: str, cause: str, pod: Object, also: tuple[str, ...] = (), **limits: str) -> Fault:
     expect = Expected("pod-pending", "Deployment", "data", name, cause)
-    also = ("deployment-unavailable", "pod-not-ready", *also)
-    return Unschedulable(f"pod-pending/{variant}", expect, also, pod, limits, claimed)
+    spool = claim("data", _CLAIM, "20Gi", "standard-hdd") if "volumes" in pod else None
+    consequences = ("deployment-unavailable", "pod-not-ready", *also)
+    return Unschedulable(f"pod-pending/{variant}", expect, consequences, pod, limits, spool)
 
 
 _CLAIM = "spool-data"
@@ -111,7 +110,7 @@ FAULTS: tuple[Fault, ...] = (
     _pending("cpu", "trainer", "Insufficient cpu", {}, cpu="64"),
     _pending("taint", "embedder", "untolerated taint", {"nodeSelector": {"node.example.com/pool": "gpu"}}),
     _pending("affinity", "arm-builder", "affinity", _affinity("kubernetes.io/arch", "arm64")),
-    _pending("unbound-claim", "spooler", "unbound", _VOLUMES, claim("data", _CLAIM, "20Gi", "standard-hdd"), ("pvc-pending",)),
+    _pending("unbound-claim", "spooler", "unbound", _VOLUMES, ("pvc-pending",)),
     OverQuota(
         "deployment-unavailable/quota",
         Expected("deployment-unavailable", "Deployment", "shop", "bulk-import", "exceeded quota"),

@@ -16,6 +16,7 @@ from tests.testbed.telemetry import (
     GI,
     WATCHDOG,
     application_target,
+    fresh_logs,
     kubelet_labels,
     stream,
     volume_samples,
@@ -80,7 +81,8 @@ class FillingVolume(Fault):
 
     @property
     def workload(self) -> Object:
-        return stateful_set(self.expect.namespace or "", "events", "quay.io/strimzi/kafka:0.43.0-kafka-3.8.0", 1, "100Gi")
+        image = "quay.io/strimzi/kafka:0.43.0-kafka-3.8.0"
+        return stateful_set(self.expect.namespace or "", "events", image, 1, "100Gi")
 
     @property
     def _key(self) -> str:
@@ -92,7 +94,7 @@ class FillingVolume(Fault):
         samples = volume_samples(self.expect.namespace or "", self.expect.name, 100 * GI, 0.75, 120_000.0)
         labels = kubelet_labels(self.node, "/metrics/filling")
         bed.stack.scrape([Target(self._key, labels, tuple(samples))])
-        query = f'count_over_time(kubelet_volume_stats_available_bytes{{persistentvolumeclaim="{self.expect.name}"}}[1h])'
+        query = f'kubelet_volume_stats_available_bytes{{persistentvolumeclaim="{self.expect.name}"}}'
         poll(lambda: bool(bed.stack.query(query)), "Prometheus sees the filling volume", 30)
 
     def clear(self, bed: Testbed) -> None:
@@ -176,8 +178,7 @@ class ErrorLogs(Fault):
         bed.stack.log(streams)
 
     def clear(self, bed: Testbed) -> None:
-        namespace, app = self.expect.namespace, self.expect.name
-        bed.stack.forget_logs(f'{{namespace="{namespace}", app="{app}", stream="stderr"}}')
+        fresh_logs(bed)
 
 
 FAULTS: tuple[Fault, ...] = (
