@@ -60,7 +60,7 @@ class Loki:
         """The names of the labels that streams had in this time."""
         asked = {"start": _nanoseconds(start), "end": _nanoseconds(end)}
         data = self._get("/loki/api/v1/labels", asked)
-        return frozenset() if data == b"null" else frozenset(_as(data, tuple[str, ...]))
+        return frozenset() if bytes(data) == b"null" else frozenset(_as(data, tuple[str, ...]))
 
     def _get(self, path: str, asked: Mapping[str, str]) -> msgspec.Raw:
         """The data of a successful answer."""

@@ -7,6 +7,7 @@ nothing through the API server's service proxy, and it keeps retrying without re
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 import msgspec
@@ -48,7 +49,7 @@ class Prometheus:
 
     def _query(self, promql: str, at: datetime, timeout: float) -> Answer:
         # The server is told to give up when hubops does: a query that nobody waits for is only load.
-        asked = {"query": promql, "time": f"{at.timestamp():.3f}", "timeout": f"{timeout:.3f}s"}
+        asked = {"query": promql, "time": f"{at.timestamp():.3f}", "timeout": f"{math.ceil(timeout)}s"}
         response = self._transport.get("/api/v1/query", asked, timeout)
         if response.status != 200:
             raise _refusal(response)
