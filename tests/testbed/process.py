@@ -79,7 +79,8 @@ class State:
     def load(cls, directory: Path) -> State:
         raw = json.loads((directory / STATE_FILE).read_text())
         owner = Process(**raw["owner"]) if raw["owner"] else None
-        return cls(owner, raw["network"], [Process(**p) for p in raw["processes"]], raw.get("commands", {}), raw["facts"])
+        processes = [Process(**process) for process in raw["processes"]]
+        return cls(owner, raw["network"], processes, raw.get("commands", {}), raw["facts"])
 
 
 class Supervisor:
