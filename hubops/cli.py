@@ -114,7 +114,9 @@ def _run(arguments: list[str] | None) -> int:
 def _bug(error: Exception) -> str:
     """A bug as something that can be pasted into an issue."""
     trace = "".join(traceback.format_exception(error))
-    return f"{trace}hubops {__version__}: this is a bug ({type(error).__name__}). Please report it with the lines above."
+    return (
+        f"{trace}hubops {__version__}: this is a bug ({type(error).__name__}). Please report it with the lines above."
+    )
 
 
 if __name__ == "__main__":

@@ -110,8 +110,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
 
     HUBOPS_PROMETHEUS__URL sets prometheus.url: two underscores separate keys. Raises ConfigError with file and key.
     """
-    named = path or (Path(environ["HUBOPS_CONFIG"]) if environ.get("HUBOPS_CONFIG") else None)
-    found = named or next((item.expanduser() for item in DEFAULT_PATHS if item.expanduser().is_file()), None)
+    found = path or find(environ)
     data = _read(found) if found else {}
     origin = str(found) if found else "environment"
     for variable, value in sorted(environ.items()):
@@ -121,6 +120,13 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
     for name, section in checks.items() if isinstance(checks, dict) else ():
         convert(section, CheckSettings, origin, f"checks.{name}")  # first and apart, so that its error names the check
     return convert(data, Config, origin)
+
+
+def find(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The configuration file that HUBOPS_CONFIG names, or the first default path that exists."""
+    if environ.get("HUBOPS_CONFIG"):
+        return Path(environ["HUBOPS_CONFIG"])
+    return next((item.expanduser() for item in DEFAULT_PATHS if item.expanduser().is_file()), None)
 
 
 def _read(path: Path) -> dict[str, Any]:

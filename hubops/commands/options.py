@@ -77,11 +77,18 @@ class Options:
     outputs: tuple[str, ...] = ()
     fail_on: str = "unknown"
     snapshot_file: Path | None = None
+    bare: bool = False  # the built-in configuration alone, whatever files and variables are there
+
+    def settings_file(self) -> str:
+        """How messages name the file that the configuration came from."""
+        return str(self.config_file or config.find() or "hubops.yaml")
 
     def config(self) -> Config:
         """The configuration with the flags over it. Raises ConfigError, or UsageError for flags that contradict."""
         if self.as_group and not self.as_user:
             raise UsageError("--as-group needs --as: a group is impersonated together with a user")
+        if self.bare:
+            return Config()
         loaded = config.load(self.config_file)
         return msgspec.structs.replace(
             loaded,

@@ -58,9 +58,14 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     example: str | None = None  # query checks: the label that names one affected instance
     value: ValueMeaning | None = None
     summary: str | None = None
-    lines: str | None = None  # LogQL for sample lines, with the series' labels filled in: evidence of a logql check
+    lines: str | None = None  # logql checks: LogQL of sample lines as evidence; {label} is the series' own
     since: str | None = None  # CEL: expression that gives the time it began
     examines: Examines | None = None
     symptom_of: tuple[str, ...] = ()
     enabled: bool = True
     origin: str = ""  # the file it came from; set by the loader, no key of the file
+
+    @property
+    def decides_by(self) -> str:
+        """Which of the four ways decides: probe, promql, logql or cel."""
+        return next((way for way in ("probe", "promql", "logql", "cel") if getattr(self, way)), "configuration")

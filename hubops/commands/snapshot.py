@@ -1,0 +1,45 @@
+"""hubops snapshot: keep what a round reads, to decide on it offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hubops.commands.flow import read_cluster
+from hubops.commands.options import CATALOG, CLUSTER, Options, with_options
+from hubops.engine import catalog
+from hubops.engine.needs import needs_of
+from hubops.errors import Exit
+
+EPILOG = """\b
+Examples:
+  hubops snapshot save incident.gz
+  hubops daily --snapshot incident.gz
+"""
+
+
+@click.group(epilog=EPILOG)
+def command() -> None:
+    """Save what a round reads, to decide on it offline."""
+
+
+@command.command(epilog=EPILOG)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@with_options(CLUSTER, CATALOG)
+def save(file: Path, options: Options) -> int:
+    """Read everything that the checks need and write it to FILE, compressed.
+
+    No Secret is read, environment variables are left out, and what looks like a credential is taken out of log lines.
+    Exit code 3 when a part could not be read: the file then says which and why.
+    """
+    from hubops.collect.snapshot_file import save as write
+
+    config = options.config()
+    found = catalog.load(options.check_folders, config, settings=options.settings_file())
+    snapshot = read_cluster(config, needs_of(found.checks, config))
+    write(snapshot, file)
+    click.echo(f"{file}: {snapshot.cluster} at {snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC, {file.stat().st_size} bytes")
+    for name, reason in sorted(snapshot.unread.items()):
+        click.echo(f"hubops: not read: {name}: {reason}", err=True)
+    return Exit.UNKNOWN if snapshot.unread else Exit.OK
