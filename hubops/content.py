@@ -16,4 +16,4 @@ def folder(name: Literal["checks", "runbooks", "deploy"]) -> Path:
     for candidate in candidates:
         if candidate.is_dir():
             return candidate
-    raise HubopsError(f"this installation of hubops has no {name}/ folder; install it again (looked in {candidates[0]})")
+    raise HubopsError(f"this installation of hubops has no {name}/ folder ({candidates[0]}); install it again")

@@ -89,7 +89,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     custom: dict[str, tuple[dict[str, Any], ...]] = {}
     metrics: dict[str, tuple[Sample, ...]] = {}
     log_metrics: dict[str, tuple[Sample, ...]] = {}
-    log_lines: dict[str, tuple[LogLine, ...]] = {}  # by LogQL stream selector: sample lines as evidence
+    log_lines: dict[str, tuple[LogLine, ...]] = {}  # by LogQL with its labels filled in: sample lines as evidence
     alerts: tuple[Alert, ...] = ()
     container_logs: tuple[ContainerLog, ...] = ()
     sources: tuple[Source, ...] = ()
@@ -104,5 +104,7 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     custom: dict[str, frozenset[str]] = {}  # evidence name -> the field paths to keep ("status.notAfter")
     promql: frozenset[str] = frozenset()
     logql: frozenset[str] = frozenset()
+    #: LogQL query -> templates of the sample lines to read for each series of its answer: model.logql.fill_labels
+    log_lines: dict[str, frozenset[str]] = {}
     alerts: bool = False
     container_logs: bool = False

@@ -1,0 +1,106 @@
+"""What somebody asked not to see: by hubops.yaml, or by an annotation on the object, its owner or its namespace.
+
+Nothing is hidden silently: each ignored finding is counted with its reason, and an ignore that has run out is itself
+reported, as the built-in check `ignore-expired`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import date
+from fnmatch import fnmatchcase, translate
+from functools import lru_cache
+
+from hubops.config import Ignore
+from hubops.engine.decision import Decision
+from hubops.engine.view import View
+from hubops.model.check import Check
+from hubops.model.finding import Evidence, Hit, Ref
+
+ANNOTATION = "hubops.io/ignore"
+
+#: It looks at hubops.yaml and not at the cluster, so no file could say what decides it.
+IGNORE_EXPIRED = Check(
+    id="ignore-expired",
+    title="An ignore has run out",
+    rounds=("daily", "weekly", "monthly"),
+    severity="info",
+    origin="hubops",
+)
+
+_Matcher = Callable[[str], object]
+
+
+class Ignores:
+    """Answers why a hit is not to be seen."""
+
+    def __init__(self, view: View, rules: tuple[Ignore, ...]) -> None:
+        self._view = view
+        self._rules = [_compiled(rule) for rule in rules if not expired(rule, view.now.date())]
+        self._annotated: dict[Ref, frozenset[str]] = {}
+
+    def reason(self, check: str, ref: Ref, owner: Ref) -> str | None:
+        """Why hits of *check* on *ref*, which belongs to *owner*, are ignored; None when they are not."""
+        for rule, about, matches in self._rules:
+            if about(check) and (matches(ref) or matches(owner)):
+                return rule.reason
+        for where in self._places(ref, owner):
+            if any(fnmatchcase(check, pattern) for pattern in self._ids(where)):
+                return f"annotation {ANNOTATION} on {where}"
+        return None
+
+    @staticmethod
+    def _places(ref: Ref, owner: Ref) -> Iterator[Ref]:
+        yield ref
+        if owner != ref:
+            yield owner
+        for namespace in dict.fromkeys((ref.namespace, owner.namespace)):
+            if namespace:
+                yield Ref("Namespace", namespace)
+
+    def _ids(self, ref: Ref) -> frozenset[str]:
+        """The ids in the annotation of the object *ref*."""
+        if ref not in self._annotated:
+            meta = self._view.metadata(ref)
+            written = meta.annotations.get(ANNOTATION, "") if meta else ""
+            self._annotated[ref] = frozenset(part.strip() for part in written.split(",") if part.strip())
+        return self._annotated[ref]
+
+
+def expired(rule: Ignore, today: date) -> bool:
+    """Whether *rule* no longer holds: `until` is its last day, by UTC."""
+    return rule.until is not None and rule.until < today
+
+
+def expired_ignores(rules: tuple[Ignore, ...], today: date) -> Decision:
+    """One hit for each ignore that has run out, whether or not it would still match anything."""
+    return Decision(hits=tuple(_expired_hits(rules, today)), examined=len(rules))
+
+
+def _expired_hits(rules: tuple[Ignore, ...], today: date) -> Iterator[Hit]:
+    for rule in rules:
+        if rule.until is not None and expired(rule, today):
+            target = f"{rule.kind}/{rule.namespace}/{rule.name}"
+            yield Hit(
+                ref=Ref("Ignore", f"{rule.check} {target}"),
+                summary=f"ran out after {rule.until}; what it hid is reported again",
+                evidence=(Evidence("object", f"hubops.yaml: ignore of {rule.check} on {target}: {rule.reason}"),),
+                details={"check": rule.check, "until": str(rule.until)},
+            )
+
+
+def _compiled(rule: Ignore) -> tuple[Ignore, _Matcher, Callable[[Ref], bool]]:
+    """*rule* with its patterns compiled: for the check, and for kind, namespace and name of an object."""
+    kind, namespace, name = _pattern(rule.kind), _pattern(rule.namespace), _pattern(rule.name)
+
+    def matches(ref: Ref) -> bool:
+        within = ref.name if ref.kind == "Namespace" else ref.namespace or ""
+        return bool(kind(ref.kind) and namespace(within) and name(ref.name))
+
+    return rule, _pattern(rule.check), matches
+
+
+@lru_cache(maxsize=1024)
+def _pattern(pattern: str) -> _Matcher:
+    return re.compile(translate(pattern)).match

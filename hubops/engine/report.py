@@ -1,0 +1,62 @@
+"""The report of a round: what `--output json` prints and every other format renders."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Literal
+
+from hubops.engine.catalog import Problem
+from hubops.engine.findings import order
+from hubops.engine.runner import Outcome
+from hubops.errors import Exit
+from hubops.model.report import CheckResult, Counts, Report, Verdict
+from hubops.model.snapshot import Snapshot
+
+FailOn = Literal["critical", "warning", "unknown", "never"]
+
+#: Worst first, as the exit codes are: 3 means that nothing worse was found.
+_VERDICTS: tuple[Verdict, ...] = ("critical", "warning", "unknown")
+_CODES = {"critical": Exit.CRITICAL, "warning": Exit.WARNING, "unknown": Exit.UNKNOWN}
+
+
+def build(
+    round_name: str, snapshot: Snapshot, outcome: Outcome, *, duration_s: float, problems: Iterable[Problem] = ()
+) -> Report:
+    """The report of *outcome*. A check whose file cannot be used stands in it as unknown, with the reason."""
+    known = {result.id for result in outcome.results}
+    broken = {problem.check: problem for problem in problems if problem.check not in known}
+    results = outcome.results + tuple(
+        CheckResult(id=name, status="unknown", reason=problem.message) for name, problem in broken.items()
+    )
+    findings = tuple(sorted(outcome.findings, key=order))
+    counted = Counter(item.severity for item in findings if item.state != "resolved")
+    unknown = sum(result.status == "unknown" for result in results)
+    counts = Counts(critical=counted["critical"], warning=counted["warning"], info=counted["info"], unknown=unknown)
+    return Report(
+        round=round_name,
+        cluster=snapshot.cluster,
+        taken_at=snapshot.taken_at,
+        duration_s=duration_s,
+        verdict=verdict(counts),
+        counts=counts,
+        checks=tuple(sorted(results, key=lambda result: result.id)),
+        findings=findings,
+        sources=snapshot.sources,
+        ignored=outcome.ignored,
+    )
+
+
+def verdict(counts: Counts) -> Verdict:
+    """The worst that was found; "ok" only when all could be checked. Info findings leave a round ok."""
+    for name in _VERDICTS:
+        if getattr(counts, name):
+            return name
+    return "ok"
+
+
+def exit_code(report: Report, fail_on: FailOn) -> Exit:
+    """The exit code of the public contract: OK when the verdict is below *fail_on*."""
+    if fail_on == "never" or report.verdict == "ok":
+        return Exit.OK
+    return _CODES[report.verdict] if _VERDICTS.index(report.verdict) <= _VERDICTS.index(fail_on) else Exit.OK
