@@ -182,6 +182,10 @@ def _explain(message: str, into: type, prefix: str) -> str:
     if match := re.match(r"Object contains unknown field `(.+)`", message):
         key = match.group(1)
         return f"unknown key '{f'{path}.' if path else ''}{key}'{_meant(key, into, where)}"
+    if match := re.match(r"Object missing required field `(.+)`", message):
+        return f"key '{f'{path}.' if path else ''}{match.group(1)}' is missing"
+    if match := re.match(r"Invalid enum value (.+)", message):
+        return f"{path}: {match.group(1)} is not one of {', '.join(_allowed(into, where))}"
     return f"{path or 'top level'}: {message[:1].lower()}{message[1:]}"
 
 
@@ -194,12 +198,27 @@ def _meant(key: str, into: type, where: str) -> str:
 
 def _keys_at(into: type, where: str) -> list[str]:
     """The keys that are known at the path *where* ("checks[...].with") of the structure *into*."""
-    current = _struct_in(into)
-    for part in re.findall(r"[^.\[\]]+", where):
-        if current is not None and not re.fullmatch(r"\.\.\.|\d+", part):
-            fields = {field.encode_name: field.type for field in msgspec.structs.fields(current)}
-            current = _struct_in(fields.get(part))
+    current = _struct_in(_type_at(into, where))
     return [field.encode_name for field in msgspec.structs.fields(current)] if current is not None else []
+
+
+def _allowed(into: type, where: str) -> list[str]:
+    """The values of the Literal at the path *where* of the structure *into*."""
+    pending, found = [_type_at(into, where)], []
+    while pending:
+        annotation = pending.pop()
+        found += [annotation] if isinstance(annotation, str) else []
+        pending += reversed(getattr(annotation, "__args__", ()))
+    return found
+
+
+def _type_at(into: Any, where: str) -> Any:
+    """The annotation at the path *where*, which may be a collection of what is meant."""
+    for part in re.findall(r"[^.\[\]]+", where):
+        current = _struct_in(into)
+        if current is not None and not re.fullmatch(r"\.\.\.|\d+", part):
+            into = {field.encode_name: field.type for field in msgspec.structs.fields(current)}.get(part)
+    return into
 
 
 def _struct_in(annotation: Any) -> type[msgspec.Struct] | None:
