@@ -26,6 +26,8 @@ _MEANING = {
     429: "it is asked too much",
 }
 
+_NO_TENANT = "it keeps the data of several tenants apart; configure tenant"
+
 
 class Envelope(msgspec.Struct, frozen=True, rename="camel"):
     """What Prometheus and Loki put around every answer."""
@@ -68,7 +70,7 @@ def body_as(response: Response, into: type[T], server: str) -> T:
 def refusal(response: Response, server: str) -> SourceError:
     """A *response* with an error status, as Retryable or Permanent, in the server's own words."""
     said = _said(response.body)
-    meaning = _MEANING.get(response.status, "")
+    meaning = _NO_TENANT if "no org id" in said else _MEANING.get(response.status, "")
     text = f"{server} answered {response.status}" + "".join(f": {part}" for part in (meaning, said) if part)
     if response.status in _PASSING:
         return Retryable(text, retry_after=_retry_after(response))

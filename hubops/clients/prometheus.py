@@ -8,7 +8,7 @@ nothing through the API server's service proxy, and it keeps retrying without re
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -47,9 +47,22 @@ class Prometheus:
         except Permanent as error:
             raise Permanent(f"{error} (query: {inert(promql, limit=200)})", status=error.status) from error
 
-    def _query(self, promql: str, at: datetime, timeout: float) -> Answer:
+    def clock_offset(self) -> timedelta:
+        """How far the server's clock is ahead of this machine's; negative when it is behind."""
+
+        def ask(timeout: float) -> timedelta:
+            before = datetime.now(UTC)
+            answer = self._query("time()", None, timeout)
+            midway = before + (datetime.now(UTC) - before) / 2
+            return answer.samples[0].at - midway
+
+        return retrying(ask, timeout=self._timeout, deadline=self._deadline)
+
+    def _query(self, promql: str, at: datetime | None, timeout: float) -> Answer:
         # The server is told to give up when hubops does: a query that nobody waits for is only load.
-        asked = {"query": promql, "time": f"{at.timestamp():.3f}", "timeout": f"{math.ceil(timeout)}s"}
+        asked = {"query": promql, "timeout": f"{math.ceil(timeout)}s"}
+        if at is not None:
+            asked["time"] = f"{at.timestamp():.3f}"
         response = self._transport.get("/api/v1/query", asked, timeout)
         if response.status != 200:
             raise _refusal(response)

@@ -12,6 +12,7 @@ import os
 import re
 import tempfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -98,9 +99,8 @@ def _header(path: Path, line: bytes) -> Header:
     if match is None:
         raise SnapshotError(f"{path}: not a hubops snapshot")
     if header.schema != SCHEMA:
-        raise SnapshotError(
-            f"{path}: written in the format {header.schema} by another version of hubops; this one reads {SCHEMA}"
-        )
+        age = "a newer" if int(match.group(1)) > int(SCHEMA.rpartition("v")[2]) else "another"
+        raise SnapshotError(f"{path}: written in the format {header.schema} by {age} hubops; this one reads {SCHEMA}")
     if not 0 <= header.size <= MAX_BYTES:
         raise SnapshotError(f"{path}: the snapshot is larger than {MAX_BYTES >> 20} MiB")
     return header
@@ -126,9 +126,25 @@ def _snapshot(path: Path, body: bytes) -> Snapshot:
         raise SnapshotError(f"{path}: nested deeper than any snapshot is") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SnapshotError(f"{path}: not the content of a snapshot: {inert(str(error), limit=200)}") from error
+    if snapshot.schema != SCHEMA or not all(map(_is_number, _values(snapshot))):
+        raise SnapshotError(f"{path}: not the content of a snapshot: a value that is no number, or another format")
     if any(_deeper(list(items), MAX_DEPTH) for items in snapshot.custom.values()):
         raise SnapshotError(f"{path}: nested deeper than any snapshot is")
     return snapshot
+
+
+def _values(snapshot: Snapshot) -> Iterator[str]:
+    for answers in (snapshot.metrics, snapshot.log_metrics):
+        for samples in answers.values():
+            yield from (sample.value for sample in samples)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _deeper(items: list[Any], limit: int) -> bool:

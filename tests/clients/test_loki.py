@@ -70,7 +70,7 @@ def test_labels() -> None:
         ),
         (400, "maximum of series (500) reached for a single query", "400: maximum of series"),
         (400, "parse error at line 1, col 2: syntax error", "400: parse error"),
-        (401, "no org id", "401: .*: no org id"),
+        (401, "no org id", "401: .*; configure tenant: no org id"),
         (200, "<title>Grafana</title>", "web page"),
         (200, {"status": "success", "data": {"resultType": "streams", "result": []}}, "yields streams, not one number"),
         (200, {"status": "success", "data": []}, "without a result"),

@@ -128,7 +128,7 @@ def test_a_note_about_the_query_is_not_missing_data() -> None:
         (200, vector({"metric": {}, "histogram": [1, {}]}), "yields histograms"),
         (400, {"status": "error", "errorType": "bad_data", "error": "parse error"}, "400: parse error"),
         (401, "", "401: it asks for credentials, or refuses the ones it got"),
-        (401, "no org id\n", "refuses the ones it got: no org id"),
+        (401, "no org id\n", "401: .*; configure tenant: no org id"),
         (403, {"kind": "Status", "message": "services is forbidden"}, "403: .*: services is forbidden"),
         (404, "404 page not found", "404: nothing answers at this path"),
         (422, {"status": "error", "errorType": "execution", "error": "too many samples"}, "422: too many samples"),
