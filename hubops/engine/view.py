@@ -68,6 +68,32 @@ class View:
         return {namespace: tuple(pods) for namespace, pods in grouped.items()}
 
     @cached_property
+    def pods_of(self) -> Mapping[Ref, tuple[Pod, ...]]:
+        """Pods by what a person would edit: their Deployment, StatefulSet, DaemonSet, CronJob, or themselves."""
+        grouped: dict[Ref, list[Pod]] = defaultdict(list)
+        for pod in self.objects.pods:
+            grouped[self.owner(pod)].append(pod)
+        return {ref: tuple(pods) for ref, pods in grouped.items()}
+
+    @cached_property
+    def pods_on(self) -> Mapping[str, tuple[Pod, ...]]:
+        """Pods by the node that they were placed on; those without a node under the empty name."""
+        grouped: dict[str, list[Pod]] = defaultdict(list)
+        for pod in self.objects.pods:
+            grouped[pod.spec.node_name].append(pod)
+        return {node: tuple(pods) for node, pods in grouped.items()}
+
+    @cached_property
+    def claims_of_pods(self) -> Mapping[tuple[str, str], frozenset[str]]:
+        """The names of claims made for the generic ephemeral volumes of pods, by namespace and pod."""
+        grouped: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for claim in self.objects.persistentvolumeclaims:
+            controller = claim.metadata.controller()
+            if controller is not None and controller.kind == "Pod":
+                grouped[claim.namespace, controller.name].add(claim.name)
+        return {pod: frozenset(names) for pod, names in grouped.items()}
+
+    @cached_property
     def _controllers(self) -> Mapping[tuple[str, str, str], OwnerReference]:
         """The controller of each ReplicaSet and Job: the two links between a pod and what a person edits."""
         found: dict[tuple[str, str, str], OwnerReference] = {}

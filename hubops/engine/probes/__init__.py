@@ -1,0 +1,34 @@
+"""The probes that check files name under `probe:`. One literal table: what is not here does not exist."""
+
+from __future__ import annotations
+
+from hubops.engine.probe import Probe
+from hubops.engine.probes.alerts import critical_alert_firing, watchdog_missing
+from hubops.engine.probes.certificates import certificate_expires_soon
+from hubops.engine.probes.claims import pvc_pending
+from hubops.engine.probes.crash import crash_looping
+from hubops.engine.probes.deployments import deployment_unavailable
+from hubops.engine.probes.images import image_pull_failing
+from hubops.engine.probes.memory import oom_killed
+from hubops.engine.probes.nodes import node_not_ready, node_pressure
+from hubops.engine.probes.pending import pod_pending
+from hubops.engine.probes.readiness import not_ready
+from hubops.engine.probes.services import service_without_endpoints
+from hubops.engine.probes.webhooks import webhook_without_endpoints
+
+PROBES: dict[str, Probe] = {
+    "certificate_expires_soon": certificate_expires_soon,
+    "crash_looping": crash_looping,
+    "critical_alert_firing": critical_alert_firing,
+    "deployment_unavailable": deployment_unavailable,
+    "image_pull_failing": image_pull_failing,
+    "node_not_ready": node_not_ready,
+    "node_pressure": node_pressure,
+    "not_ready": not_ready,
+    "oom_killed": oom_killed,
+    "pod_pending": pod_pending,
+    "pvc_pending": pvc_pending,
+    "service_without_endpoints": service_without_endpoints,
+    "watchdog_missing": watchdog_missing,
+    "webhook_without_endpoints": webhook_without_endpoints,
+}

@@ -1,0 +1,122 @@
+"""pod-crash-looping: containers that die and are started again, or that cannot be started at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from hubops.engine.probe import probe
+from hubops.engine.probes import evidence, pods
+from hubops.engine.probes.exits import explain_exit, start_failure
+from hubops.engine.probes.pods import Slot
+from hubops.engine.view import View
+from hubops.model.finding import Evidence, Hit, Value
+from hubops.model.kube.core import ContainerStateTerminated, Event, Pod
+from hubops.model.kube.meta import condition
+from hubops.model.quantity import human_duration
+
+#: What a process that the kubelet stops ends with: SIGKILL, SIGTERM, or a clean end on SIGTERM.
+STOPPED = frozenset({0, 137, 143})
+#: A container that has run on for this long, and twice as long as before it died, has come out of its loop.
+RECOVERED = timedelta(minutes=1)
+
+
+@probe(needs=("pods",), uses=("container-logs", "events"))
+def crash_looping(view: View, *, restarts: int, within: timedelta, grace: timedelta) -> Iterator[Hit]:
+    """Containers in CrashLoopBackOff, and those between two crashes of a loop.
+
+    Between crashes means: *restarts* times or more restarted, the last end no longer than *within* ago after a run
+    no longer than *within*, and not yet recovered. A container that cannot be created is given *grace*.
+    """
+    for pod in filter(pods.alive, view.objects.pods):
+        for slot in pods.slots(pod):
+            if _cannot_start(view, pod, slot, grace) or _looping(view, pod, slot, restarts, within):
+                yield _hit(view, pod, slot)
+
+
+def _cannot_start(view: View, pod: Pod, slot: Slot, grace: timedelta) -> bool:
+    if slot.waiting == "CrashLoopBackOff":
+        return True
+    failing = slot.waiting in pods.WAITING_AFTER_FAILURE
+    return failing and (slot.status.restart_count > 0 or pods.longer_than(view, pod.metadata.creation_timestamp, grace))
+
+
+def _looping(view: View, pod: Pod, slot: Slot, restarts: int, within: timedelta) -> bool:
+    ended = last_end(slot)
+    if ended is None or slot.status.restart_count < restarts or ended.finished_at is None:
+        return False
+    if view.now - ended.finished_at > within or _run(ended) > within:
+        return False
+    if slot.status.state.terminated is not None:
+        return _is_started_again(pod, slot, slot.status.state.terminated)
+    running = slot.status.state.running
+    since = running.started_at if running else None
+    return since is None or view.now - since <= max(RECOVERED, 2 * _run(ended))
+
+
+def _is_started_again(pod: Pod, slot: Slot, ended: ContainerStateTerminated) -> bool:
+    policy = "Always" if slot.role == "sidecar" else pod.spec.restart_policy
+    if slot.role == "init container" and policy == "Always":
+        policy = "OnFailure"
+    return policy == "Always" or (policy == "OnFailure" and ended.exit_code != 0)
+
+
+def last_end(slot: Slot) -> ContainerStateTerminated | None:
+    """How the container's last run ended, or None where it never ended."""
+    return slot.status.state.terminated or slot.status.last_state.terminated
+
+
+def _run(ended: ContainerStateTerminated) -> timedelta:
+    """How long the last run lasted; unknown times count as no time."""
+    if ended.started_at is None or ended.finished_at is None:
+        return timedelta()
+    return ended.finished_at - ended.started_at
+
+
+def _hit(view: View, pod: Pod, slot: Slot) -> Hit:
+    events = pods.about(pods.pod_events(view, pod), slot.name)
+    ended = last_end(slot)
+    state = condition(pod.status.conditions, "Ready")
+    count = slot.status.restart_count
+    times = f" ({count} restart{'s' if count != 1 else ''})" if count else ""
+    found = pods.details(pod, slot) | ({"exit_code": str(ended.exit_code)} if ended else {"exit_code": "none"})
+    return Hit(
+        ref=pods.reference(pod),
+        summary=f"{slot.title} {_reason(slot, ended, events)}{times}",
+        evidence=tuple(_evidence(view, pod, slot, events)),
+        value=Value(float(count), "restarts"),
+        since=state.last_transition_time if state and state.status == "False" else None,
+        details=found,
+    )
+
+
+def _reason(slot: Slot, ended: ContainerStateTerminated | None, events: tuple[Event, ...]) -> str:
+    waiting = slot.status.state.waiting
+    if waiting and waiting.reason != "CrashLoopBackOff":
+        return f"cannot start: {start_failure(waiting.message) or waiting.reason}"
+    if ended is None:
+        return "dies again and again, and no exit code is known"
+    if ended.exit_code in STOPPED and ended.reason != "OOMKilled" and (probe_failure := _killed(events)):
+        return f"is killed because its {probe_failure}"
+    return explain_exit(ended, slot.spec)
+
+
+def _killed(events: tuple[Event, ...]) -> str | None:
+    """Which probe the kubelet killed the container for, in its own words, or None."""
+    for kind in ("Liveness", "Startup"):
+        if event := evidence.newest(events, "Unhealthy", containing=f"{kind} probe"):
+            text = event.message[:1].lower() + event.message[1:]
+            return evidence.bounded(text.replace("probe failed", "probe fails", 1), 160)
+    return None
+
+
+def _evidence(view: View, pod: Pod, slot: Slot, events: tuple[Event, ...]) -> Iterator[Evidence]:
+    if ended := last_end(slot):
+        message = f": {ended.message.strip()}" if ended.message.strip() else ""
+        text = f"last run of {slot.name}: {ended.reason or 'ended'}, exit code {ended.exit_code}"
+        yield evidence.fact(f"{text}, ran {human_duration(_run(ended))}{message}", ended.finished_at)
+    if waiting := slot.status.state.waiting:
+        yield evidence.fact(f"{slot.name} waits: {waiting.reason}: {waiting.message}".removesuffix(": "))
+    if event := evidence.newest(events, "Unhealthy", "Failed", "FailedPostStartHook", "BackOff"):
+        yield evidence.from_event(event)
+    yield from evidence.from_log(view, pod.namespace, pod.name, slot.name)

@@ -1,0 +1,128 @@
+"""deployment-unavailable: Deployments with fewer available replicas than their strategy promises."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from hubops.engine.probe import probe
+from hubops.engine.probes import evidence, pods
+from hubops.engine.probes.readiness import node_ready
+from hubops.engine.view import View
+from hubops.model.finding import Evidence, Hit, Ref, Value
+from hubops.model.kube.core import Node, Pod
+from hubops.model.kube.meta import Condition, IntOrString, condition
+from hubops.model.kube.workloads import Deployment
+
+
+@probe(needs=("deployments",), uses=("pods", "replicasets", "nodes", "events"))
+def deployment_unavailable(view: View, *, grace: timedelta) -> Iterator[Hit]:
+    """Deployments that miss their promise for longer than *grace*; critical where no replica is available at all.
+
+    Left out: scaled to zero, paused, being deleted, and a change that its controller has not looked at yet.
+    """
+    for item in view.objects.deployments:
+        seen = item.status.observed_generation >= item.metadata.generation
+        if not wanted(item) or item.spec.paused or item.metadata.deletion_timestamp is not None or not seen:
+            continue
+        available = item.status.available_replicas
+        if available and available >= promised(item):
+            continue
+        since = _since(view, item)
+        if pods.longer_than(view, since, grace):
+            yield _hit(view, item, since)
+
+
+def wanted(item: Deployment) -> int:
+    return 1 if item.spec.replicas is None else item.spec.replicas
+
+
+def promised(item: Deployment) -> int:
+    """How many replicas the strategy promises to keep available.
+
+    As the deployment controller's MaxUnavailable: percentages of the surge round up, those of the unavailable down,
+    and where both come to nothing one may be unavailable. Recreate promises all, outside of its rollouts.
+    """
+    if item.spec.strategy.type != "RollingUpdate":
+        return wanted(item)
+    rolling = item.spec.strategy.rolling_update
+    unavailable = _scaled(rolling.max_unavailable if rolling else None, wanted(item), math.floor)
+    if unavailable == 0 and _scaled(rolling.max_surge if rolling else None, wanted(item), math.ceil) == 0:
+        unavailable = 1
+    return max(wanted(item) - unavailable, 0)
+
+
+def _scaled(value: IntOrString | None, of: int, rounded: Callable[[float], int]) -> int:
+    """A count, or a percentage of *of*; the API's default is 25 %."""
+    if isinstance(value, int):
+        return value
+    return rounded(float((value or "25%").rstrip("%")) * of / 100)
+
+
+def _since(view: View, item: Deployment) -> datetime | None:
+    """When it fell below its promise, as its controller noted; for one that promises nothing, when its pods did."""
+    state = condition(item.status.conditions, "Available")
+    if state is not None and state.status != "True":
+        return state.last_transition_time
+    times = [since for pod in _unready(view, item) if (since := pods.not_ready_since(pod)) is not None]
+    return max(times, default=item.metadata.creation_timestamp)
+
+
+def _own(view: View, item: Deployment) -> list[Pod]:
+    return [pod for pod in view.pods_of.get(Ref("Deployment", item.name, item.namespace), ()) if pods.alive(pod)]
+
+
+def _unready(view: View, item: Deployment) -> list[Pod]:
+    return [pod for pod in _own(view, item) if not pods.ready(pod)]
+
+
+def _hit(view: View, item: Deployment, since: datetime | None) -> Hit:
+    available, replicas = item.status.available_replicas, wanted(item)
+    if available:
+        number = f"{available} of {replicas} replicas available, {promised(item)} promised"
+    else:
+        number = f"none of {replicas} replicas available" if replicas > 1 else "its only replica is not available"
+    failure = _true(item, "ReplicaFailure")
+    cause = f": pods cannot be created: {failure.message}" if failure else ""
+    return Hit(
+        ref=Ref("Deployment", item.name, item.namespace),
+        summary=evidence.bounded(number + cause, 300),
+        evidence=tuple(_evidence(view, item)),
+        value=Value(float(available), "replicas"),
+        since=since,
+        severity="critical" if not available else "warning",
+        depends_on=tuple(_explaining(view, item)),
+        details={"replicas": str(replicas), "available": str(available)},
+    )
+
+
+def _true(item: Deployment, kind: str) -> Condition | None:
+    state = condition(item.status.conditions, kind)
+    return state if state is not None and state.status == "True" else None
+
+
+def _explaining(view: View, item: Deployment) -> Iterator[Ref]:
+    """What, when broken, explains it: claims that its pods wait for, and nodes if all unready pods are on lost ones."""
+    unready = _unready(view, item)
+    for pod in unready:
+        yield from pods.claims(view, pod)
+    nodes = {pod.name: view.find(Ref("Node", pod.spec.node_name)) for pod in unready}
+    lost = {node.name for node in nodes.values() if isinstance(node, Node) and not node_ready(node)}
+    if unready and all(pod.spec.node_name in lost for pod in unready):
+        yield from (Ref("Node", name) for name in sorted(lost))
+
+
+def _evidence(view: View, item: Deployment) -> Iterator[Evidence]:
+    status = item.status
+    yield evidence.fact(
+        f"replicas: {wanted(item)} wanted, {status.updated_replicas} updated, {status.ready_replicas} ready,"
+        f" {status.available_replicas} available"
+    )
+    for kind in ("ReplicaFailure", "Available", "Progressing"):
+        state = condition(status.conditions, kind)
+        if state is not None and (state.status == "True") == (kind == "ReplicaFailure"):
+            yield evidence.from_condition(state)
+    for pod in _unready(view, item)[:1]:
+        events = pods.pod_events(view, pod)
+        yield from (evidence.from_event(event) for event in events[:1])

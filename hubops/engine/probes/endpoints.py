@@ -1,0 +1,135 @@
+"""What stands behind a Service: its endpoints, its pods, and why there may be none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from hubops.engine.probes import pods
+from hubops.engine.view import View
+from hubops.model.finding import Ref
+from hubops.model.kube.core import Pod, Service
+from hubops.model.kube.meta import condition
+from hubops.model.kube.workloads import DaemonSet, Deployment, Job, StatefulSet
+
+Workload = Deployment | StatefulSet | DaemonSet | Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """Why no traffic can reach anything behind a Service."""
+
+    words: str
+    since: datetime | None = None
+    owners: tuple[Ref, ...] = ()  # what makes the pods that are missing or not ready
+    unselected: bool = False  # the selector matches nothing: neither a pod nor what would make one
+
+
+def has_endpoints(view: View, namespace: str, name: str) -> bool:
+    """Whether a ready endpoint with a port stands behind the Service; without ports nothing can connect.
+
+    An endpoint whose condition ready is nil counts as ready, as the API demands.
+    """
+    slices = view.slices.get((namespace, name), ())
+    return any(
+        endpoint.addresses and endpoint.conditions.ready is not False
+        for item in slices
+        if item.ports
+        for endpoint in item.endpoints or ()
+    )
+
+
+def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
+
+
+def selected(view: View, service: Service) -> list[Pod]:
+    """The pods that are meant to run and that the Service selects."""
+    here = view.pods_by_namespace.get(service.namespace, ())
+    return [pod for pod in here if pods.alive(pod) and selects(service.spec.selector, pod.metadata.labels)]
+
+
+def workloads(view: View, service: Service) -> list[Workload]:
+    """What makes pods that the Service would select, even when there are none."""
+    objects = view.objects
+    every: Iterator[Workload] = (
+        item
+        for items in (objects.deployments, objects.statefulsets, objects.daemonsets, objects.jobs)
+        for item in items
+    )
+    return [
+        item
+        for item in every
+        if item.namespace == service.namespace and selects(service.spec.selector, item.spec.template.metadata.labels)
+    ]
+
+
+def replicas(item: Workload) -> int:
+    """How many pods *item* is to have; a Job runs once, which counts as none."""
+    match item:
+        case Deployment() | StatefulSet():
+            return 1 if item.spec.replicas is None else item.spec.replicas
+        case DaemonSet():
+            return item.status.desired_number_scheduled
+        case _:
+            return 0
+
+
+def gap(view: View, service: Service) -> Gap | None:
+    """Why *service* has no ready endpoint, or None where it has one."""
+    if has_endpoints(view, service.namespace, service.name):
+        return None
+    behind = selected(view, service)
+    if not behind:
+        return _without_pods(view, service)
+    return _behind(view, service, behind)
+
+
+def _behind(view: View, service: Service, behind: list[Pod]) -> Gap:
+    owners = tuple(dict.fromkeys(view.owner(pod) for pod in behind))
+    if not any(pods.ready(pod) for pod in behind):
+        number = (
+            f"none of the {len(behind)} pods behind it is ready" if len(behind) > 1 else "its only pod is not ready"
+        )
+        times = [since for pod in behind if (since := pods.not_ready_since(pod)) is not None]
+        return Gap(words=number, since=max(times, default=None), owners=owners)
+    # A pod that has just become ready is not missed: its slice may have been read before it.
+    states = [condition(pod.status.conditions, "Ready") for pod in behind if pods.ready(pod)]
+    times = [state.last_transition_time for state in states if state and state.last_transition_time]
+    return Gap(words=_unreachable(service, behind), since=min(times, default=None), owners=owners)
+
+
+def _without_pods(view: View, service: Service) -> Gap:
+    makers = workloads(view, service)
+    created = service.metadata.creation_timestamp
+    shown = ",".join(f"{key}={value}" for key, value in sorted(service.spec.selector.items()))
+    if not makers:
+        return Gap(words=f"no pod has the labels {shown}{_nearest(view, service)}", since=created, unselected=True)
+    owners = tuple(view.owner(item) for item in makers)
+    if all(replicas(item) == 0 for item in makers):
+        return Gap(words=f"{owners[0]} behind it is scaled to zero", since=created, owners=owners)
+    return Gap(words=f"{owners[0]} behind it has no pods", since=created, owners=owners)
+
+
+def _nearest(view: View, service: Service) -> str:
+    """The labels that come closest to the selector: mostly one word is misspelt."""
+    selector = service.spec.selector
+    best: tuple[int, str] = (0, "")
+    for pod in view.pods_by_namespace.get(service.namespace, ()):
+        labels = pod.metadata.labels
+        # A key that both have, with another value, is where the slip usually is; an equal pair says more.
+        score = sum(2 if labels[key] == value else 1 for key, value in selector.items() if key in labels)
+        if pods.alive(pod) and score > best[0]:
+            shown = ",".join(f"{key}={labels[key]}" for key in sorted(selector) if key in labels)
+            best = (score, f"; the nearest are {shown} of {view.owner(pod)}")
+    return best[1]
+
+
+def _unreachable(service: Service, behind: list[Pod]) -> str:
+    """Ready pods without an endpoint: a target port by a name that no container has, or a controller that is behind."""
+    named = {port.name for pod in behind for container in pod.spec.containers for port in container.ports}
+    for port in service.spec.ports:
+        if isinstance(port.target_port, str) and port.target_port and port.target_port not in named:
+            return f"no container of its {len(behind)} pods has a port named {port.target_port}"
+    return f"its {len(behind)} pods are ready, and its endpoint slices do not hold them"

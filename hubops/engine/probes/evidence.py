@@ -1,0 +1,61 @@
+"""Evidence as probes hand it over: exact words, bounded in length, with their time, without credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from hubops.engine.view import View
+from hubops.model.finding import Evidence, Ref
+from hubops.model.kube.core import Event
+from hubops.model.kube.meta import Condition
+from hubops.model.text import redact
+
+#: Characters of one piece of evidence. A scheduler message for a large cluster or a Java stack trace is longer.
+LIMIT = 400
+#: Lines of a log: the last ones say what killed the process.
+LOG_LINES = 5
+
+
+def bounded(text: str, limit: int = LIMIT) -> str:
+    """*text* on one line, without credentials, cut after *limit* characters."""
+    line = redact(" ".join(text.split()))
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def fact(text: str, at: datetime | None = None) -> Evidence:
+    """What an object says of itself."""
+    return Evidence("object", bounded(text), at)
+
+
+def from_condition(condition: Condition) -> Evidence:
+    reason = f" ({condition.reason})" if condition.reason else ""
+    message = f": {condition.message}" if condition.message else ""
+    return fact(f"{condition.type}={condition.status}{reason}{message}", condition.last_transition_time)
+
+
+def from_event(event: Event) -> Evidence:
+    times = f" (x{event.times})" if event.times > 1 else ""
+    return Evidence("event", bounded(f"{event.reason}{times}: {event.message}"), event.last_seen)
+
+
+def from_log(view: View, namespace: str, pod: str, container: str) -> tuple[Evidence, ...]:
+    """The last lines that the container wrote, oldest first; none where no log was read."""
+    log = view.container_logs.get((namespace, pod, container))
+    if log is None:
+        return ()
+    lines = [line for line in log.lines if line.text.strip()]
+    return tuple(Evidence("log", bounded(line.text), line.at) for line in lines[-LOG_LINES:])
+
+
+def newest(events: Iterable[Event], *reasons: str, containing: str = "") -> Event | None:
+    """The first of *events* (they come newest first) with one of *reasons* and *containing* in its message."""
+    for event in events:
+        if event.reason in reasons and containing in event.message:
+            return event
+    return None
+
+
+def events_of(view: View, ref: Ref) -> tuple[Event, ...]:
+    """The events about *ref*, newest first."""
+    return view.events.get(ref, ())
