@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,3 +18,13 @@ def folder(name: Literal["checks", "runbooks", "deploy"]) -> Path:
         if candidate.is_dir():
             return candidate
     raise HubopsError(f"this installation of hubops has no {name}/ folder ({candidates[0]}); install it again")
+
+
+#: The recorded cluster of `hubops demo`.
+DEMO = _PACKAGE / "demo" / "daily.snapshot.gz"
+
+
+def runbooks(folders: Sequence[Path] = ()) -> dict[str, str]:
+    """The runbooks by their id: those that hubops ships, and the <check-id>.md beside the checks in *folders*."""
+    paths = (path for where in (folder("runbooks"), *folders) for path in sorted(where.glob("[!_]*.md")))
+    return {path.stem: path.read_text(encoding="utf-8") for path in paths}

@@ -1,0 +1,64 @@
+"""How the stages of a round are wired: read, decide, report, deliver."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import click
+
+from hubops import content
+from hubops.commands.options import Options
+from hubops.config import Config
+from hubops.deliver import outputs, progress
+from hubops.engine import catalog, report, runner
+from hubops.engine.catalog import Catalog
+from hubops.engine.needs import needs_of
+from hubops.errors import Exit
+from hubops.model.check import Check
+from hubops.model.snapshot import Needs, Snapshot
+
+
+def run_round(name: str, options: Options, select: Callable[[Catalog], Sequence[Check]]) -> int:
+    """Run the checks that *select* chooses and deliver the report; returns the exit code of the public contract.
+
+    A check file that cannot be used is named on stderr and stands in the report as unknown; everything else is
+    reported all the same, and the run ends with 64.
+    """
+    started = time.monotonic()
+    targets = outputs.parse(options.outputs)
+    config = options.config()
+    found = catalog.load(options.check_folders, config, settings=options.settings_file())
+    checks = select(found)
+    snapshot = _snapshot(options, config, needs_of(checks, config))
+    outcome = runner.run(snapshot, checks, config)
+    duration = time.monotonic() - started
+    result = report.build(name, snapshot, outcome, duration_s=round(duration, 3), problems=found.problems)
+    outputs.deliver(result, targets, content.runbooks(options.check_folders))
+    for problem in found.problems:
+        click.echo(f"hubops: {problem.message}", err=True)
+    if unreachable(snapshot):
+        return Exit.UNREACHABLE
+    return Exit.USAGE if found.problems else report.exit_code(result, options.fail_on)
+
+
+def _snapshot(options: Options, config: Config, needs: Needs) -> Snapshot:
+    if options.snapshot_file is not None:
+        from hubops.collect.snapshot_file import load
+
+        return load(options.snapshot_file)
+    return read_cluster(config, needs)
+
+
+def read_cluster(config: Config, needs: Needs) -> Snapshot:
+    """What *needs* asks for, read from the live cluster. Raises ClusterUnreachable where nothing can be read."""
+    from hubops.clients.kube.client import KubeClient
+    from hubops.collect.round import collect
+
+    with progress.shown() as told:
+        return collect(config, needs, client=KubeClient(config.kubernetes), progress=told)
+
+
+def unreachable(snapshot: Snapshot) -> bool:
+    """Whether the API server could not be read at all, though other sources could."""
+    return any(source.name == "kubernetes" and source.status == "failed" for source in snapshot.sources)
