@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import click
 
 from hubops import content
 from hubops.commands.options import Options
 from hubops.config import Config
-from hubops.deliver import outputs, progress
-from hubops.engine import catalog, report, runner
+from hubops.deliver import files, terminal
+from hubops.deliver.files import Output
+from hubops.deliver.progress import Progress
+from hubops.engine import catalog, runner
+from hubops.engine import report as verdict
 from hubops.engine.catalog import Catalog
 from hubops.engine.needs import needs_of
 from hubops.errors import Exit
 from hubops.model.check import Check
+from hubops.model.report import Report
 from hubops.model.snapshot import Needs, Snapshot
+from hubops.report import FORMATS
+from hubops.report import Options as Rendering
 
 
 def run_round(name: str, options: Options, select: Callable[[Catalog], Sequence[Check]]) -> int:
@@ -26,20 +32,20 @@ def run_round(name: str, options: Options, select: Callable[[Catalog], Sequence[
     reported all the same, and the run ends with 64.
     """
     started = time.monotonic()
-    targets = outputs.parse(options.outputs)
+    outputs = files.parse_outputs(options.outputs, FORMATS)
     config = options.config()
     found = catalog.load(options.check_folders, config, settings=options.settings_file())
     checks = select(found)
     snapshot = _snapshot(options, config, needs_of(checks, config))
     outcome = runner.run(snapshot, checks, config)
     duration = time.monotonic() - started
-    result = report.build(name, snapshot, outcome, duration_s=round(duration, 3), problems=found.problems)
-    outputs.deliver(result, targets, content.runbooks(options.check_folders))
+    report = verdict.build(name, snapshot, outcome, duration_s=round(duration, 3), problems=found.problems)
+    _deliver(report, outputs, content.runbooks(options.check_folders))
     for problem in found.problems:
         click.echo(f"hubops: {problem.message}", err=True)
     if unreachable(snapshot):
         return Exit.UNREACHABLE
-    return Exit.USAGE if found.problems else report.exit_code(result, options.fail_on)
+    return Exit.USAGE if found.problems else verdict.exit_code(report, options.fail_on)
 
 
 def _snapshot(options: Options, config: Config, needs: Needs) -> Snapshot:
@@ -55,8 +61,23 @@ def read_cluster(config: Config, needs: Needs) -> Snapshot:
     from hubops.clients.kube.client import KubeClient
     from hubops.collect.round import collect
 
-    with progress.shown() as told:
+    with Progress() as told:
         return collect(config, needs, client=KubeClient(config.kubernetes), progress=told)
+
+
+def _deliver(report: Report, outputs: Sequence[Output], runbooks: Mapping[str, str]) -> None:
+    """Write the files first: a terminal that has gone takes none of them along."""
+    for output in sorted(outputs, key=lambda output: output.path is None):
+        if output.path is not None:
+            files.write(output.path, FORMATS[output.format].render(report, Rendering(runbooks=runbooks)))
+        else:
+            terminal.write(FORMATS[output.format].render(report, rendering(runbooks)))
+
+
+def rendering(runbooks: Mapping[str, str]) -> Rendering:
+    """How text for standard output is to look."""
+    screen = terminal.screen()
+    return Rendering(width=screen.width, color=screen.color, unicode=screen.unicode, runbooks=runbooks)
 
 
 def unreachable(snapshot: Snapshot) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from hubops.commands.flow import rendering
 from hubops.commands.options import CATALOG, Options, with_options
 from hubops.content import runbooks
 from hubops.errors import Exit, UsageError
@@ -41,5 +42,5 @@ def command(check: str, target: str | None, given: dict[str, str], options: Opti
     texts = runbooks(options.check_folders)
     if check not in texts:
         raise UsageError(f"there is no runbook {check!r}; 'hubops list' shows the checks that have one")
-    terminal.print_text(write(texts[check], known, terminal.options()))
+    terminal.write(write(texts[check], known, rendering({})))
     return Exit.OK
