@@ -62,7 +62,11 @@ FAMILIES: dict[str, Family] = {
         version_args=("version",),
     ),
     "loki": Family(
-        ("github.com/grafana/loki/v3/cmd/loki",), {"loki": "loki"}, fits=r"version 3\.", version_args=("-version",)
+        ("github.com/grafana/loki/v3/cmd/loki",),
+        {"loki": "loki"},
+        fits=r"version v?3\.",
+        ldflags="-s -w -X github.com/grafana/loki/v3/pkg/util/build.Version=3.7.8",
+        version_args=("-version",),
     ),
 }
 
