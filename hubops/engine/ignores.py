@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date
 from fnmatch import fnmatchcase, translate
-from functools import lru_cache
 
 from hubops.config import Ignore
 from hubops.engine.decision import Decision
@@ -29,7 +28,7 @@ IGNORE_EXPIRED = Check(
     origin="hubops",
 )
 
-_Matcher = Callable[[str], object]
+_Matcher = Callable[[Ref], bool]
 
 
 class Ignores:
@@ -37,18 +36,26 @@ class Ignores:
 
     def __init__(self, view: View, rules: tuple[Ignore, ...]) -> None:
         self._view = view
-        self._rules = [_compiled(rule) for rule in rules if not expired(rule, view.now.date())]
+        self._rules = [rule for rule in rules if not expired(rule, view.now.date())]
+        self._of_check: dict[str, list[tuple[str, _Matcher]]] = {}
         self._annotated: dict[Ref, frozenset[str]] = {}
 
     def reason(self, check: str, ref: Ref, owner: Ref) -> str | None:
         """Why hits of *check* on *ref*, which belongs to *owner*, are ignored; None when they are not."""
-        for rule, about, matches in self._rules:
-            if about(check) and (matches(ref) or matches(owner)):
-                return rule.reason
+        for reason, matches in self._rules_for(check):
+            if matches(ref) or matches(owner):
+                return reason
         for where in self._places(ref, owner):
             if any(fnmatchcase(check, pattern) for pattern in self._ids(where)):
                 return f"annotation {ANNOTATION} on {where}"
         return None
+
+    def _rules_for(self, check: str) -> list[tuple[str, _Matcher]]:
+        """Reason and matcher of every rule that is about *check*."""
+        if check not in self._of_check:
+            about = [rule for rule in self._rules if fnmatchcase(check, rule.check)]
+            self._of_check[check] = [(rule.reason, _matcher(rule)) for rule in about]
+        return self._of_check[check]
 
     @staticmethod
     def _places(ref: Ref, owner: Ref) -> Iterator[Ref]:
@@ -90,17 +97,14 @@ def _expired_hits(rules: tuple[Ignore, ...], today: date) -> Iterator[Hit]:
             )
 
 
-def _compiled(rule: Ignore) -> tuple[Ignore, _Matcher, Callable[[Ref], bool]]:
-    """*rule* with its patterns compiled: for the check, and for kind, namespace and name of an object."""
-    kind, namespace, name = _pattern(rule.kind), _pattern(rule.namespace), _pattern(rule.name)
+def _matcher(rule: Ignore) -> _Matcher:
+    """Whether an object is one that *rule* names."""
+    written = (rule.namespace, rule.name, rule.kind)
+    patterns = [(at, re.compile(translate(pattern)).match) for at, pattern in enumerate(written) if pattern != "*"]
 
     def matches(ref: Ref) -> bool:
         within = ref.name if ref.kind == "Namespace" else ref.namespace or ""
-        return bool(kind(ref.kind) and namespace(within) and name(ref.name))
+        texts = (within, ref.name, ref.kind)
+        return all(match(texts[at]) for at, match in patterns)
 
-    return rule, _pattern(rule.check), matches
-
-
-@lru_cache(maxsize=1024)
-def _pattern(pattern: str) -> _Matcher:
-    return re.compile(translate(pattern)).match
+    return matches

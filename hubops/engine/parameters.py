@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from hubops.config import CheckSettings
-from hubops.engine.probe import Probe
+from hubops.engine.probe import Probe, ProbeFunction
 from hubops.model.check import Check
 from hubops.model.finding import Ref
 from hubops.model.quantity import parse_duration
@@ -77,7 +77,7 @@ def render(query: str, values: Mapping[str, Any]) -> str:
 
 def arguments(probe: Probe, values: Mapping[str, Any]) -> dict[str, Any]:
     """*values* as keyword arguments of *probe*. Raises ParameterError for a missing, unknown or unusable one."""
-    known = _signature(probe)
+    known = _signature(probe.function)
     for name in values:
         if name not in known:
             raise ParameterError(name, f"probe {probe.name} takes no such parameter{meant(name, known)}")
@@ -102,10 +102,10 @@ def meant(name: str, known: Iterable[str]) -> str:
 
 
 @lru_cache(maxsize=256)
-def _signature(probe: Probe) -> dict[str, tuple[Any, bool]]:
-    """The keyword parameters of *probe*: their type, and whether they must be given."""
-    hints = get_type_hints(probe.function)
-    parameters = list(inspect.signature(probe.function).parameters.values())[1:]
+def _signature(function: ProbeFunction) -> dict[str, tuple[Any, bool]]:
+    """The keyword parameters of a probe's *function*: their type, and whether they must be given."""
+    hints = get_type_hints(function)
+    parameters = list(inspect.signature(function).parameters.values())[1:]
     return {item.name: (hints[item.name], item.default is item.empty) for item in parameters}
 
 

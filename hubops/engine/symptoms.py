@@ -8,11 +8,16 @@ wins. Folding is per hit: of twelve pods that are not ready, the one on a dead n
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hubops.engine.rollup import Group
 from hubops.model.finding import Hit, Ref
+
+#: How close a cause is to a hit, the place of its check in `symptom_of`, the hit as group and place, and the cause.
+#: Groups are numbers, their places in the order of their keys: a large outage has tens of thousands of links.
+Link = tuple[int, int, int, int, int]
+_SAME, _DEPENDS, _OWNER = range(3)
 
 
 @dataclass
@@ -28,74 +33,81 @@ def fold(groups: Sequence[Group]) -> list[Folded]:
     """Every hit of *groups* exactly once: as a group's own, or as a symptom of the group at the root of it."""
     ordered = sorted(groups, key=lambda item: item.key)
     causes = _causes(ordered)
-    standing = {item: Folded(item) for item in ordered if any((item, at) not in causes for at in range(len(item.hits)))}
-    for item in ordered:
-        folded: dict[Group, list[Hit]] = defaultdict(list)
+    roots = _Roots(ordered, causes)
+    standing = {number: Folded(ordered[number]) for number in roots.standing}
+    for number, item in enumerate(ordered):
+        folded: dict[int, list[Hit]] = defaultdict(list)
         for at, hit in enumerate(item.hits):
-            cause = causes.get((item, at))
-            if cause is None:
-                standing[item].own.append(hit)
-            else:
-                folded[_root(cause, causes, standing.keys())].append(hit)
+            cause = causes.get((number, at))
+            (standing[number].own if cause is None else folded[roots.of(cause)]).append(hit)
         for root, hits in folded.items():
             standing[root].symptoms.append((item, hits))
     return list(standing.values())
 
 
-def _causes(groups: Sequence[Group]) -> dict[tuple[Group, int], Group]:
+class _Roots:
+    """What stands by itself: the groups of which at least one hit has no cause."""
+
+    def __init__(self, groups: Sequence[Group], causes: Mapping[tuple[int, int], int]) -> None:
+        explained: dict[int, Counter[int]] = defaultdict(Counter)
+        for (number, _), cause in causes.items():
+            explained[number][cause] += 1
+        self._explained = explained
+        self.standing = [at for at, item in enumerate(groups) if explained[at].total() < len(item.hits)]
+        self._stands = frozenset(self.standing)
+
+    def of(self, number: int) -> int:
+        """The group *number*, or where all of it is explained what explains most of it, and so on up."""
+        while number not in self._stands:
+            counted = self._explained[number]
+            number = min(counted, key=lambda cause: (-counted[cause], cause))
+        return number
+
+
+def _causes(groups: Sequence[Group]) -> dict[tuple[int, int], int]:
     """The group that explains a hit, by the hit's group and place in it; never in a circle.
 
     The closest links are made first, so that where checks explain each other the weakest link gives way.
     """
-    links = sorted(_links(groups), key=lambda link: (*link[:2], link[2].key, link[3], link[4].key))
-    found: dict[tuple[Group, int], Group] = {}
-    above: dict[Group, set[Group]] = defaultdict(set)
-    for _, _, item, at, cause in links:
-        if (item, at) not in found and (cause in above[item] or not _leads(cause, item, above)):
-            found[item, at] = cause
-            above[item].add(cause)
+    found: dict[tuple[int, int], int] = {}
+    above: dict[int, set[int]] = defaultdict(set)
+    for _, _, number, at, cause in sorted(_links(groups)):
+        if (number, at) not in found and (cause in above[number] or not _leads(cause, number, above)):
+            found[number, at] = cause
+            above[number].add(cause)
     return found
 
 
-def _links(groups: Sequence[Group]) -> Iterator[tuple[int, int, Group, int, Group]]:
-    """Every possible explanation of a hit: how close, the place in `symptom_of`, the hit and the cause."""
-    by_ref: dict[tuple[str, Ref], Group] = {}
-    for item in groups:
-        by_ref.update({(item.check.id, ref): item for ref in item.refs})
-    for item in groups:
+def _links(groups: Sequence[Group]) -> Iterator[Link]:
+    """Every possible explanation of every hit."""
+    by_ref: dict[str, dict[Ref, int]] = defaultdict(dict)
+    for number, item in enumerate(groups):
+        by_ref[item.check.id].update(dict.fromkeys(item.refs, number))
+    for number, item in enumerate(groups):
         for place, check in enumerate(item.check.symptom_of):
+            causes = by_ref.get(check)
+            if causes is None:
+                continue
+            owner = causes.get(item.ref)
             for at, hit in enumerate(item.hits):
-                closest: dict[Group, int] = {}
-                for closeness, ref in _related(hit, item.ref):
-                    cause = by_ref.get((check, ref))
-                    if cause is not None:
-                        closest.setdefault(cause, closeness)
-                yield from ((closeness, place, item, at, cause) for cause, closeness in closest.items())
+                if (cause := causes.get(hit.ref)) is not None:
+                    yield _SAME, place, number, at, cause
+                for ref in hit.depends_on:
+                    if (cause := causes.get(ref)) is not None:
+                        yield _DEPENDS, place, number, at, cause
+                if owner is not None:
+                    yield _OWNER, place, number, at, owner
 
 
-def _related(hit: Hit, owner: Ref) -> Iterator[tuple[int, Ref]]:
-    yield 0, hit.ref
-    yield from ((1, ref) for ref in hit.depends_on)
-    yield 2, owner
-
-
-def _leads(start: Group, end: Group, above: dict[Group, set[Group]]) -> bool:
+def _leads(start: int, end: int, above: Mapping[int, set[int]]) -> bool:
     """Whether *start* is *end* or explained by it, directly or through others."""
     seen = {start}
     waiting = [start]
     while waiting:
         current = waiting.pop()
-        if current is end:
+        if current == end:
             return True
         fresh = above.get(current, set()) - seen
         seen |= fresh
         waiting.extend(fresh)
     return False
-
-
-def _root(cause: Group, causes: dict[tuple[Group, int], Group], standing: Iterable[Group]) -> Group:
-    """*cause*, or where all of it is explained what explains most of it, and so on up."""
-    while cause not in standing:
-        explained = Counter(causes[cause, at] for at in range(len(cause.hits)))
-        cause = min(explained, key=lambda item: (-explained[item], item.key))
-    return cause
