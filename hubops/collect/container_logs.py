@@ -39,7 +39,7 @@ class PodLogs(Protocol):
     """The part of the Kubernetes client that reads logs."""
 
     def pod_log(
-        self, namespace: str, pod: str, container: str, previous: bool, tail_lines: int, timeout: float
+        self, namespace: str, pod: str, container: str, *, previous: bool, tail_lines: int, timeout: float
     ) -> str: ...
 
 
@@ -155,7 +155,12 @@ def _from_loki(loki: Loki, names: dict[str, str], item: Troubled) -> tuple[LogLi
 
 def _from_kubelet(client: PodLogs, item: Troubled, deadline: Deadline, timeout: float) -> tuple[LogLine, ...]:
     text = client.pod_log(
-        item.namespace, item.pod, item.container, item.previous, LINES, timeout=deadline.bound(timeout)
+        item.namespace,
+        item.pod,
+        item.container,
+        previous=item.previous,
+        tail_lines=LINES,
+        timeout=deadline.bound(timeout),
     )
     return tuple(LogLine(line.rstrip("\r")) for line in text.rstrip("\n").split("\n") if line)
 

@@ -1,0 +1,116 @@
+"""The way to Prometheus, Alertmanager and Loki: a configured URL, a configured Service, or one found by its labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from hubops.clients.http import DirectTransport, Response, Transport
+from hubops.collect.wellknown import Candidate, Role, candidates
+from hubops.config import EndpointConfig
+from hubops.errors import ConfigError, Permanent
+from hubops.model.kube.core import Service
+
+#: "namespace/service:port" as Kubernetes writes it; "https:" before the service for one that speaks TLS.
+_SERVICE = re.compile(r"([a-z0-9-]+)/((?:https?:)?[a-z0-9.-]+):([a-zA-Z0-9-]+)")
+#: How a reason begins that makes a check skipped and not unknown.
+SWITCHED_OFF = "switched off"
+_CALLED: Mapping[Role, str] = {"prometheus": "Prometheus", "alertmanager": "Alertmanager", "loki": "Loki"}
+
+
+class Cluster(Protocol):
+    """What discovery asks of a cluster. Every method raises SourceError where it cannot be read."""
+
+    def services(self) -> Sequence[Service]:
+        """All Services."""
+        ...
+
+    def is_ready(self, namespace: str, service: str) -> bool:
+        """Whether the Service has a ready endpoint."""
+        ...
+
+    def proxy(self, namespace: str, service: str, port: str, headers: Mapping[str, str]) -> Transport:
+        """The way to the Service through the API server."""
+        ...
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """The way to a server, and how it was found, for people."""
+
+    transport: Transport
+    via: str
+
+
+def locate(role: Role, config: EndpointConfig, cluster: Cluster | None) -> Endpoint:
+    """The way to the *role*; *cluster* is None where the API server cannot be reached.
+
+    Raises SourceError with what to do about it where there is none, and ConfigError for a configuration that cannot
+    be used.
+    """
+    if not config.enabled:
+        raise Permanent(f"{SWITCHED_OFF} in the configuration ({role}.enabled: false)")
+    if config.url:
+        return Endpoint(DirectTransport(role, config), "configured url")
+    if cluster is None:
+        raise Permanent(f"the API server, through which it is reached, does not answer; {role}.url goes without it")
+    _proxied(role, config)
+    if config.service:
+        chosen, how = _configured(role, config.service), "configured"
+    else:
+        chosen, how = _found(role, cluster)
+    transport = cluster.proxy(chosen.namespace, chosen.service, chosen.port, _headers(config))
+    return Endpoint(
+        Prefixed(transport, chosen.prefix) if chosen.prefix else transport, f"service proxy {chosen}, {how}"
+    )
+
+
+def _found(role: Role, cluster: Cluster) -> tuple[Candidate, str]:
+    found = candidates(role, cluster.services())
+    for candidate in found:
+        if cluster.is_ready(candidate.namespace, candidate.service):
+            others = [str(other) for other in found if other != candidate]
+            also = f" (also there: {', '.join(others[:3])}{', …' if others[3:] else ''})" if others else ""
+            return candidate, f"found by its labels{also}"
+    advice = f"{role}.url or {role}.service in hubops.yaml says where it is, {role}.enabled: false that there is none"
+    if found:
+        raise Permanent(f"{found[0]} has no ready endpoint; {advice}")
+    raise Permanent(f"not found: no Service has the labels of a known {_CALLED[role]}; {advice}")
+
+
+def _configured(role: Role, text: str) -> Candidate:
+    match = _SERVICE.fullmatch(text)
+    if match is None:
+        raise ConfigError(f"{role}.service: {text!r} is not namespace/name:port")
+    namespace, service, port = match.groups()
+    return Candidate(namespace, service, port)
+
+
+def _proxied(role: Role, config: EndpointConfig) -> None:
+    """Refuse what the way through the API server cannot carry, rather than leave it out in silence."""
+    keys = ("basic", "bearer_file", "bearer_env", "ca_file", "cert_file", "key_file")
+    if named := next((key for key in keys if getattr(config, key)), None):
+        raise ConfigError(
+            f"{role}.{named} needs {role}.url: the API server, through which Services are reached, does not pass it on"
+        )
+
+
+def _headers(config: EndpointConfig) -> dict[str, str]:
+    return {**config.headers, **({"X-Scope-OrgID": config.tenant} if config.tenant else {})}
+
+
+class Prefixed:
+    """The way to an API that does not start at the root of its server."""
+
+    def __init__(self, transport: Transport, prefix: str) -> None:
+        self._transport = transport
+        self._prefix = prefix
+
+    @property
+    def url(self) -> str:
+        return self._transport.url + self._prefix
+
+    def get(self, path: str, params: Mapping[str, str], timeout: float) -> Response:
+        return self._transport.get(self._prefix + path, params, timeout)
