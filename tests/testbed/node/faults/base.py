@@ -66,7 +66,9 @@ class Trial:
         poll(lambda: self.shows(bed, self.name), f"{self.name} shows", timeout, every=1)
 
 
-CLUSTER_WIDE = frozenset({"PersistentVolume", "StorageClass", "ValidatingWebhookConfiguration", "Namespace"})
+CLUSTER_WIDE = frozenset(
+    {"PersistentVolume", "StorageClass", "RuntimeClass", "ValidatingWebhookConfiguration", "Namespace"}
+)
 
 
 def placed(obj: Object, namespace: str) -> Object:

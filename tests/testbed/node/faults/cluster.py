@@ -159,6 +159,9 @@ NOT_READY = {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 3}
 SERVER = container("exec httpd -f -p 8080 -h /www", ports=[{"name": "http", "containerPort": 8080}])
 
 
+HTTPS = [{"name": "https", "port": 443, "targetPort": 8443}]
+
+
 def webhook(namespace: str, policy: str = "Fail") -> Object:
     """A webhook that is asked about the pods of its own namespace only."""
     return {
@@ -222,13 +225,21 @@ SERVICES = (
     ),
     Trial(
         "webhook-fails-closed",
-        (webhook("webhook-fails-closed"), service("policy", {"app": "policy"})),
+        (webhook("webhook-fails-closed"), service("policy", {"app": "policy"}, ports=HTTPS)),
         event("FailedCreate", "failed calling webhook"),
         Expected(
             "webhook-without-endpoints", "ValidatingWebhookConfiguration", "webhook-fails-closed", "policy", False
         ),
         after=_once_refused,
         also=("deployment-unavailable", "service-without-endpoints"),
+    ),
+    Trial(
+        "webhook-port-missing",
+        (webhook("webhook-port-missing"), app("policy", SERVER), service("policy", {"app": "policy"})),
+        event("FailedCreate", "failed calling webhook"),
+        Expected("webhook-without-endpoints", "ValidatingWebhookConfiguration", "webhook-port-missing", "443", False),
+        after=_once_refused,
+        also=("deployment-unavailable",),
     ),
     Trial(
         "webhook-service-missing",

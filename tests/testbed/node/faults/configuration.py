@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.testbed.api import Object
-from tests.testbed.node.faults.base import Expected, Trial, app, container, event, waits
+from tests.testbed.node.faults.base import Expected, Trial, app, container, event, phase, waits
 
 REGISTRY = "registry.example.com:5000"
 
@@ -19,12 +19,14 @@ def _image(name: str, image: str, cause: str, *reasons: str, **more: Any) -> Tri
     )
 
 
-def _started(name: str, cause: str, *objects: Object, words: tuple[str, ...]) -> Trial:
-    return Trial(name, objects, event(*words), Expected("pod-crash-looping", "Deployment", "api", cause))
-
-
 def _from(kind: str, name: str, key: str) -> Object:
     return {"name": "SETTING", "valueFrom": {f"{kind}KeyRef": {"name": name, "key": key}}}
+
+
+def mounted(source: Object) -> Object:
+    """A Deployment whose pods mount a volume from *source*."""
+    one = container(volumeMounts=[{"name": "files", "mountPath": "/files"}])
+    return app("api", one, spec={"volumes": [{"name": "files", **source}]})
 
 
 def _quota(hard: dict[str, str]) -> Object:
@@ -41,7 +43,18 @@ IMAGES = (
     _image("image-connection-refused", "localhost:5999/shop/api:1.2.3", "refused"),
     _image("image-never-pull", "shop/api:1.2.3", "imagePullPolicy", "ErrImageNeverPull", imagePullPolicy="Never"),
     _image("image-name-invalid", "Shop/API:1.2.3", "not a valid", "InvalidImageName"),
-    _image("image-init-container", f"{REGISTRY}/missing/migrate:9", "not found"),
+    Trial(
+        "image-of-init-container",
+        (app("api", spec={"initContainers": [container(name="migrate", image=f"{REGISTRY}/missing/migrate:9")]}),),
+        waits("ImagePullBackOff"),
+        Expected("image-pull-failing", "Deployment", "api", "not found"),
+    ),
+    Trial(
+        "image-pull-secret-missing",
+        (app("api", container(image=f"{REGISTRY}/private/web:7"), spec={"imagePullSecrets": [{"name": "regcred"}]}),),
+        waits("ImagePullBackOff"),
+        Expected("image-pull-failing", "Deployment", "api", "regcred"),
+    ),
 )
 
 CONFIGURATION = (
@@ -49,7 +62,7 @@ CONFIGURATION = (
         "config-map-missing",
         (app("api", container(envFrom=[{"configMapRef": {"name": "api-settings"}}])),),
         waits("CreateContainerConfigError"),
-        Expected("pod-config-error", "Deployment", "api", "api-settings"),
+        Expected("pod-pending", "Deployment", "api", "api-settings"),
     ),
     Trial(
         "secret-key-missing",
@@ -58,19 +71,67 @@ CONFIGURATION = (
             app("api", container(env=[_from("secret", "db", "password")])),
         ),
         waits("CreateContainerConfigError"),
-        Expected("pod-config-error", "Deployment", "api", "password"),
+        Expected("pod-pending", "Deployment", "api", "password"),
     ),
     Trial(
         "secret-volume-missing",
-        (app("api", spec={"volumes": [{"name": "tls", "secret": {"secretName": "api-tls"}}]}),),
+        (mounted({"secret": {"secretName": "api-tls"}}),),
         event("FailedMount", "api-tls"),
-        Expected("pod-pending", "Deployment", "api", "api-tls"),
+        Expected("pod-pending", "Deployment", "api", "Secret api-tls does not exist"),
+    ),
+    Trial(
+        "config-map-volume-missing",
+        (mounted({"configMap": {"name": "nginx"}}),),
+        event("FailedMount", "nginx"),
+        Expected("pod-pending", "Deployment", "api", "ConfigMap nginx does not exist"),
+    ),
+    Trial(
+        "config-map-volume-key-missing",
+        (
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "nginx"}, "data": {"mime.types": ""}},
+            mounted({"configMap": {"name": "nginx", "items": [{"key": "nginx.conf", "path": "nginx.conf"}]}}),
+        ),
+        event("FailedMount", "nginx.conf"),
+        Expected("pod-pending", "Deployment", "api", "nginx.conf"),
+    ),
+    Trial(
+        "host-path-missing",
+        (mounted({"hostPath": {"path": "/srv/models", "type": "Directory"}}),),
+        event("FailedMount", "/srv/models"),
+        Expected("pod-pending", "Deployment", "api", "/srv/models"),
+    ),
+    Trial(
+        "network-volume-fails",
+        (mounted({"nfs": {"server": "10.99.99.99", "path": "/exports/models"}}),),
+        event("FailedMount", "mount failed"),
+        Expected("pod-pending", "Deployment", "api", "10.99.99.99:/exports/models"),
+    ),
+    Trial(
+        "sandbox-cannot-be-created",
+        (
+            {
+                "apiVersion": "node.k8s.io/v1",
+                "kind": "RuntimeClass",
+                "metadata": {"name": "gvisor"},
+                "handler": "runsc",
+            },
+            app("api", spec={"runtimeClassName": "gvisor"}),
+        ),
+        event("FailedCreatePodSandBox"),
+        Expected("pod-pending", "Deployment", "api", "runsc"),
+    ),
+    Trial(
+        "readiness-gate-closed",
+        (app("api", spec={"readinessGates": [{"conditionType": "target-health.elbv2.k8s.aws/shop"}]}),),
+        phase("Running"),
+        Expected("pod-not-ready", "Deployment", "api", "target-health.elbv2.k8s.aws/shop"),
+        also=("deployment-unavailable",),
     ),
     Trial(
         "runs-as-root",
         (app("api", spec={"securityContext": {"runAsNonRoot": True}}),),
         waits("CreateContainerConfigError"),
-        Expected("pod-config-error", "Deployment", "api", "runAsNonRoot"),
+        Expected("pod-pending", "Deployment", "api", "runAsNonRoot"),
     ),
 )
 
@@ -83,7 +144,7 @@ REFUSED = (
     ),
     Trial(
         "pod-security-violated",
-        (app("api", container(securityContext={"privileged": True})),),
+        (app("api"),),
         event("FailedCreate", "violates PodSecurity"),
         Expected("deployment-unavailable", "Deployment", "api", "PodSecurity"),
         labels={"pod-security.kubernetes.io/enforce": "restricted"},

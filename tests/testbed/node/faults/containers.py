@@ -44,7 +44,7 @@ FAULTS = (
     ),
     Trial(
         "start-not-executable",
-        (app("api", container(command=["/etc/passwd"])),),
+        (app("api", container(command=["/etc/hostname"])),),
         waits("CrashLoopBackOff", restarts=2),
         loops("permission denied"),
     ),
@@ -122,6 +122,22 @@ FAULTS = (
         (app("api", container(lifecycle={"postStart": {"exec": {"command": ["sh", "-c", "echo no vault; exit 7"]}}})),),
         event("FailedPostStartHook", times=2),
         loops("postStart"),
+    ),
+    # Each pod fills more than it may and is evicted; the next one does the same.
+    Trial(
+        "evicted-again-and-again",
+        (
+            app(
+                "api",
+                container(
+                    "dd if=/dev/zero of=/scratch/big bs=1M count=12; sleep 1000",
+                    volumeMounts=[{"name": "scratch", "mountPath": "/scratch"}],
+                ),
+                spec={"volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "4Mi"}}]},
+            ),
+        ),
+        event("Evicted", "EmptyDir", times=4),
+        Expected("pod-evicted", "Deployment", "api", "emptyDir"),
     ),
     Trial(
         "stateful-set-crashes",
