@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.testbed.bed import Testbed
+from tests.testbed.node.fixture import node_testbed as node_testbed
 
 
 @pytest.fixture(scope="session")

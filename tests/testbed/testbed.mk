@@ -21,3 +21,5 @@ fault: ## Inject a fault: make fault NAME=pod-crash-looping
 
 fault-clear: ## Clear a fault again
 	$(PYTHON) -m tests.testbed clear $(NAME)
+
+-include tests/testbed/node/node.mk

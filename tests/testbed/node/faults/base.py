@@ -38,7 +38,6 @@ class Trial:
     expect  the one finding there must be; None for something healthy, of which nothing may be said
     shows   whether it can be seen yet
     before  what must be done on the machine before its objects are made;  after  what once they are
-    also    other checks that rightly report on it too
     """
 
     name: str
@@ -47,7 +46,6 @@ class Trial:
     expect: Expected | None = None
     before: Step | None = None
     after: Step | None = None
-    also: tuple[str, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
 
     def start(self, bed: NodeTestbed) -> None:

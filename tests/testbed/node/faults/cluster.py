@@ -81,14 +81,12 @@ PENDING = (
         (claim("data", "gold"), using("data")),
         both(UNSCHEDULED, event("ProvisioningFailed")),
         Expected("pvc-pending", "PersistentVolumeClaim", "data", "gold"),
-        also=("pod-pending",),
     ),
     Trial(
         "pvc-no-provisioner",
         (storage_class("cloud-ssd", "ebs.csi.aws.com"), claim("data", "cloud-ssd"), using("data")),
         both(UNSCHEDULED, event("ExternalProvisioning")),
         Expected("pvc-pending", "PersistentVolumeClaim", "data", "ebs.csi.aws.com"),
-        also=("pod-pending",),
     ),
 )
 
@@ -215,7 +213,6 @@ SERVICES = (
         (app("api", SERVER | {"readinessProbe": NOT_READY}), service("api", {"app": "api"})),
         event("Unhealthy", "Readiness probe failed", times=6),
         Expected("pod-not-ready", "Deployment", "api", "404"),
-        also=("service-without-endpoints", "deployment-unavailable"),
     ),
     Trial(
         "service-port-unknown",
@@ -231,7 +228,6 @@ SERVICES = (
             "webhook-without-endpoints", "ValidatingWebhookConfiguration", "webhook-fails-closed", "policy", False
         ),
         after=_once_refused,
-        also=("deployment-unavailable", "service-without-endpoints"),
     ),
     Trial(
         "webhook-port-missing",
@@ -239,7 +235,6 @@ SERVICES = (
         event("FailedCreate", "failed calling webhook"),
         Expected("webhook-without-endpoints", "ValidatingWebhookConfiguration", "webhook-port-missing", "443", False),
         after=_once_refused,
-        also=("deployment-unavailable",),
     ),
     Trial(
         "webhook-service-missing",
@@ -249,7 +244,6 @@ SERVICES = (
             "webhook-without-endpoints", "ValidatingWebhookConfiguration", "webhook-service-missing", "policy", False
         ),
         after=_once_refused,
-        also=("deployment-unavailable",),
     ),
     Trial(
         "rollout-stuck",
@@ -257,7 +251,6 @@ SERVICES = (
         both(waits("ImagePullBackOff"), condition("Deployment", "api", "Progressing", "False")),
         Expected("image-pull-failing", "Deployment", "api", "not found"),
         after=partial(_upgrade, f"{REGISTRY}/missing/api:2.0.0"),
-        also=("deployment-unavailable",),
     ),
 )
 

@@ -125,7 +125,6 @@ CONFIGURATION = (
         (app("api", spec={"readinessGates": [{"conditionType": "target-health.elbv2.k8s.aws/shop"}]}),),
         phase("Running"),
         Expected("pod-not-ready", "Deployment", "api", "target-health.elbv2.k8s.aws/shop"),
-        also=("deployment-unavailable",),
     ),
     Trial(
         "runs-as-root",

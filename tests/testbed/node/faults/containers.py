@@ -61,14 +61,12 @@ FAULTS = (
         (app("api", container("echo 'loading the model'; exec tail /dev/zero")),),
         waits("CrashLoopBackOff", restarts=2),
         Expected("pod-oom-killed", "Deployment", "api", "48"),
-        also=(LOOP,),
     ),
     Trial(
         "oom-of-a-child",
         (app("api", container("tail /dev/zero; code=$?; echo worker died with $code; exit $code")),),
         waits("CrashLoopBackOff", restarts=2),
         Expected("pod-oom-killed", "Deployment", "api", "48"),
-        also=(LOOP,),
     ),
     Trial(
         "init-fails",
@@ -115,7 +113,6 @@ FAULTS = (
         (app("api", container(HTTPD, readinessProbe=_probe("/ready")), replicas=2),),
         event("Unhealthy", "Readiness probe failed", times=6),
         Expected("pod-not-ready", "Deployment", "api", "404"),
-        also=("deployment-unavailable",),
     ),
     Trial(
         "post-start-hook-fails",
@@ -151,14 +148,12 @@ FAULTS = (
         ),
         CRASHED,
         loops("exit code 1", "StatefulSet", "ledger"),
-        also=("deployment-unavailable",),
     ),
     Trial(
         "daemon-set-crashes",
         (workload("DaemonSet", "agent", pod_spec(container("echo 'no such device eth9'; exit 1"))),),
         CRASHED,
         loops("exit code 1", "DaemonSet", "agent"),
-        also=("deployment-unavailable",),
     ),
     Trial(
         "cron-job-crashes",
