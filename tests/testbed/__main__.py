@@ -6,10 +6,12 @@ import argparse
 import sys
 import time
 
-from tests.testbed import build, process
+from tests.testbed import build, process, static_state
 from tests.testbed.bed import BACKGROUND, Testbed, running
 from tests.testbed.errors import TestbedError
 from tests.testbed.faults import FAULTS, matching
+
+BENCH = "bench"
 
 
 def up() -> None:
@@ -26,10 +28,17 @@ def up() -> None:
     print(f"export KUBECONFIG={bed.kubeconfig}")
 
 
-def down() -> None:
-    for name in process.sweep():
-        print(f"cleaned up after {name}")
-    process.clean(process.state_home() / BACKGROUND)
+def bench_up(nodes: int, pods: int, broken: int) -> None:
+    process.clean(process.state_home() / BENCH)
+    bed = Testbed.start(BENCH, bare=True, say=print)
+    print(static_state.timed(bed, nodes, pods, broken))
+    print(f"export KUBECONFIG={bed.kubeconfig}")
+
+
+def down(name: str) -> None:
+    for swept in process.sweep():
+        print(f"cleaned up after {swept}")
+    process.clean(process.state_home() / name)
 
 
 def status() -> int:
@@ -47,8 +56,12 @@ def status() -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.testbed", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb in ("up", "down", "status", "build"):
+    for verb in ("up", "status", "build"):
         verbs.add_parser(verb)
+    verbs.add_parser("down").add_argument("name", nargs="?", default=BACKGROUND, help=f"or {BENCH}")
+    bench = verbs.add_parser("bench-up", help="etcd and an API server with a large cluster at rest")
+    for option, default in (("--nodes", 1000), ("--pods", 10_000), ("--broken", 0)):
+        bench.add_argument(option, type=int, default=default)
     verbs.add_parser("faults", help="list the faults and what hubops must say of each")
     for verb in ("fault", "clear"):
         verbs.add_parser(verb).add_argument("name", help="a fault, or a check for all its variants")
@@ -61,7 +74,9 @@ def main() -> int:
             case "up":
                 up()
             case "down":
-                down()
+                down(asked.name)
+            case "bench-up":
+                bench_up(asked.nodes, asked.pods, asked.broken)
             case "status":
                 return status()
             case "faults":

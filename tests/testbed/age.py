@@ -12,13 +12,9 @@ import datetime as dt
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
-
-import requests
 
 from tests.testbed.errors import TestbedError
-from tests.testbed.pki import Pair
+from tests.testbed.etcd import CONNECTIONS, Etcd, encode
 
 _TIME = re.compile(rb'"(\w+)":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z"')
 # A young heartbeat of an old node is healthy; when a certificate ends has nothing to do with the age of its object.
@@ -36,25 +32,8 @@ def _shift(by: dt.timedelta, document: bytes) -> bytes:
     return _TIME.sub(earlier, document)
 
 
-def _end(prefix: bytes) -> bytes:
-    return prefix[:-1] + bytes([prefix[-1] + 1])
-
-
-def backdate(etcd: str, authority: Path, user: Pair, by: dt.timedelta, prefixes: Iterable[str]) -> None:
+def backdate(etcd: Etcd, by: dt.timedelta, prefixes: Iterable[str]) -> None:
     """Move every timestamp of the objects under *prefixes* (as `/registry/pods/shop/`) back by *by*."""
-    session = requests.Session()
-    session.trust_env = False
-    session.verify, session.cert = str(authority), (str(user.certificate), str(user.key))
-
-    def call(verb: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = session.post(f"{etcd}/v3/kv/{verb}", json=body, timeout=30)
-        if answer.status_code != 200:
-            raise TestbedError(f"etcd {verb}: {answer.status_code} {answer.text[:300]}")
-        decoded: dict[str, Any] = answer.json()
-        return decoded
-
-    def encode(raw: bytes) -> str:
-        return base64.b64encode(raw).decode()
 
     def move(entry: dict[str, str]) -> None:
         """Change one object, unless someone else changed it since it was read: then read it again."""
@@ -62,11 +41,10 @@ def backdate(etcd: str, authority: Path, user: Pair, by: dt.timedelta, prefixes:
             value = base64.b64decode(entry["value"])
             if not value.startswith(b"{"):
                 raise TestbedError(f"{base64.b64decode(entry['key']).decode()} is not stored as JSON")
-            done = call("txn", {
-                "compare": [{"target": "MOD", "key": entry["key"], "mod_revision": entry["mod_revision"]}],
-                "success": [{"request_put": {"key": entry["key"], "value": encode(_shift(by, value))}}],
-                "failure": [{"request_range": {"key": entry["key"]}}],
-            })  # fmt: skip
+            put = {"key": entry["key"], "value": encode(_shift(by, value))}
+            unchanged = {"target": "MOD", "key": entry["key"], "mod_revision": entry["mod_revision"]}
+            read = {"request_range": {"key": entry["key"]}}
+            done = etcd.call("txn", {"compare": [unchanged], "success": [{"request_put": put}], "failure": [read]})
             if done.get("succeeded"):
                 return
             again = done["responses"][0]["response_range"].get("kvs")
@@ -75,7 +53,5 @@ def backdate(etcd: str, authority: Path, user: Pair, by: dt.timedelta, prefixes:
             entry = again[0]
 
     for prefix in prefixes:
-        start = prefix.encode()
-        found = call("range", {"key": encode(start), "range_end": encode(_end(start))}).get("kvs", [])
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(move, found))
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            list(pool.map(move, etcd.under(prefix)))

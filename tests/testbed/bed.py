@@ -13,6 +13,7 @@ from tests.testbed.api import Api
 from tests.testbed.controlplane import Client as HealthClient
 from tests.testbed.controlplane import ControlPlane, Host
 from tests.testbed.errors import TestbedError
+from tests.testbed.etcd import Etcd
 from tests.testbed.observability import Observability, Programs, Urls
 from tests.testbed.pki import Pair, kubeconfig
 from tests.testbed.process import STATE_FILE, State, Supervisor, myself, state_home, sweep
@@ -51,6 +52,7 @@ class Testbed:
         self.authority = directory / "pki" / "ca.crt"
         self.admin = Pair(directory / "pki" / "admin.crt", directory / "pki" / "admin.key")
         self.kubeconfig = directory / "kubeconfig"
+        self.store = Etcd(self.etcd, self.authority, self.admin)
         self.config = directory / "hubops.yaml"
         self.audit_log = directory / "audit.log"
         self.api = Api(self.server, self.authority, self.admin)
@@ -156,7 +158,7 @@ class Testbed:
 
     def backdate(self, by: dt.timedelta, *prefixes: str) -> None:
         """Make stored objects older than they are (see `age`)."""
-        age.backdate(self.etcd, self.authority, self.admin, by, prefixes)
+        age.backdate(self.store, by, prefixes)
 
 
 def running(name: str = BACKGROUND) -> bool:
