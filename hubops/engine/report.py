@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from typing import Literal
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence, Set
 
 from hubops.engine.catalog import Problem
+from hubops.engine.decision import listed
 from hubops.engine.findings import order
 from hubops.engine.runner import Outcome
 from hubops.errors import Exit
 from hubops.model.report import CheckResult, Counts, Report, Verdict
 from hubops.model.snapshot import Snapshot
-
-FailOn = Literal["critical", "warning", "unknown", "never"]
 
 #: Worst first, as the exit codes are: 3 means that nothing worse was found.
 _VERDICTS: tuple[Verdict, ...] = ("critical", "warning", "unknown")
@@ -24,11 +22,7 @@ def build(
     round_name: str, snapshot: Snapshot, outcome: Outcome, *, duration_s: float, problems: Iterable[Problem] = ()
 ) -> Report:
     """The report of *outcome*. A check whose file cannot be used stands in it as unknown, with the reason."""
-    known = {result.id for result in outcome.results}
-    broken = {problem.check: problem for problem in problems if problem.check not in known}
-    results = outcome.results + tuple(
-        CheckResult(id=name, status="unknown", reason=problem.message) for name, problem in broken.items()
-    )
+    results = (*outcome.results, *_broken(problems, {result.id for result in outcome.results}))
     findings = tuple(sorted(outcome.findings, key=order))
     counted = Counter(item.severity for item in findings if item.state != "resolved")
     unknown = sum(result.status == "unknown" for result in results)
@@ -47,6 +41,15 @@ def build(
     )
 
 
+def _broken(problems: Iterable[Problem], known: Set[str]) -> list[CheckResult]:
+    """An unknown result for each check of *problems* that has none yet."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for problem in problems:
+        if problem.check not in known:
+            reasons[problem.check].append(problem.message)
+    return [CheckResult(id=name, status="unknown", reason=listed(texts)) for name, texts in reasons.items()]
+
+
 def verdict(counts: Counts) -> Verdict:
     """The worst that was found; "ok" only when all could be checked. Info findings leave a round ok."""
     for name in _VERDICTS:
@@ -55,8 +58,8 @@ def verdict(counts: Counts) -> Verdict:
     return "ok"
 
 
-def exit_code(report: Report, fail_on: FailOn) -> Exit:
-    """The exit code of the public contract: OK when the verdict is below *fail_on*."""
-    if fail_on == "never" or report.verdict == "ok":
-        return Exit.OK
-    return _CODES[report.verdict] if _VERDICTS.index(report.verdict) <= _VERDICTS.index(fail_on) else Exit.OK
+def exit_code(report: Report, fail_on: str) -> Exit:
+    """The exit code of the public contract: OK when the verdict is below *fail_on*, a verdict or "never"."""
+    levels: Sequence[str] = _VERDICTS
+    failing = () if fail_on == "never" else levels[: levels.index(fail_on) + 1]
+    return _CODES[report.verdict] if report.verdict in failing else Exit.OK

@@ -69,9 +69,10 @@ def group(view: View, check: Check, site_severity: Severity | None, hits: Iterab
     def severity(hit: Hit) -> Severity:
         return site_severity or hit.severity or check.severity
 
-    def order(hit: Hit) -> tuple[int, float, tuple[str, str, str], str, str]:
+    def order(hit: Hit) -> tuple[int, float, tuple[str, str, str], str, str, list[str]]:
         value = hit.value.number if hit.value else 0.0
-        return _RANK[severity(hit)], -value, _sortable(hit.ref), hit.example or "", hit.summary
+        said = [item.text for item in hit.evidence]
+        return _RANK[severity(hit)], -value, _sortable(hit.ref), hit.example or "", hit.summary, said
 
     return [
         Group(check, severity, ref, tuple(sorted(by_owner[ref], key=order))) for ref in sorted(by_owner, key=_sortable)

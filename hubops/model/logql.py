@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_LABEL = re.compile(r"\{(?:labels\.)?([A-Za-z_]\w*)\}")
+_LABEL = re.compile(r"(?<!\\[pP])\{(?:labels\.)?([A-Za-z_]\w*)\}")  # not the \p{Lu} of a regular expression
 
 
 def fill_labels(template: str, labels: Mapping[str, str]) -> str:

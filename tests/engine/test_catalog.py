@@ -1,3 +1,4 @@
+# ruff: noqa: ARG001 - probes take what a probe takes
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -34,7 +35,9 @@ class Folders:
         self.own = root / "own"
         for folder in (self.shipped, self.own):
             folder.mkdir()
-        self.write("pod-crash-looping", self.shipped, probe="crash_looping", **{"with": {"restarts": 3, "within": "1h"}})
+        self.write(
+            "pod-crash-looping", self.shipped, probe="crash_looping", **{"with": {"restarts": 3, "within": "1h"}}
+        )
 
     def write(self, name: str, folder: Path | None = None, **fields: Any) -> None:
         given = {"id": name, "title": "T", "rounds": ["daily"], "severity": "info", **fields}
@@ -84,16 +87,25 @@ def ids(catalog: Catalog) -> list[str]:
             {"probe": "crash_looping", "with": {"restarts": 3, "within": "1h"}, "summary": "x"},
             "summary: belongs to promql and logql and cel checks, and this is a probe check",
         ),
-        ({"promql": "up < $ratio", "with": {"ration": 1}}, "promql: $ratio has no value under with; did you mean 'ration'?"),
+        (
+            {"promql": "up < $ratio", "with": {"ration": 1}},
+            "promql: $ratio has no value under with; did you mean 'ration'?",
+        ),
         ({"promql": "up", "examines": {"query": "up > $n"}}, "examines.query: $n has no value under with"),
-        ({"promql": "up", "examines": {"query": "up", "of": "Pood"}}, "examines.of: unknown kind 'Pood'; did you mean 'Pod'?"),
+        (
+            {"promql": "up", "examines": {"query": "up", "of": "Pood"}},
+            "examines.of: unknown kind 'Pood'; did you mean 'Pod'?",
+        ),
         ({"promql": "up", "with": {"n": 1}}, "with.n: nothing in this check uses $n"),
         ({"promql": "up > $n", "with": {"n": [1]}}, "with.n: a query takes numbers and texts, not [1]"),
         ({"promql": "up", "kind": "Pod"}, "kind: belongs to cel checks, and this is a promql check"),
         ({"promql": "up", "summary": "{nmae} fails"}, "summary: there is no {nmae} ({labels.<name>} is possible)"),
         ({"promql": "up", "summary": "{object.spec} fails"}, "summary: there is no {object.spec}"),
         ({"promql": "up", "ref": {"kind": "Pod", "nam": "pod"}}, "unknown key 'ref.nam'; did you mean 'name'?"),
-        ({"promql": "up", "symptom_of": ["pod-crash-loping"]}, "there is no other check 'pod-crash-loping'; did you mean"),
+        (
+            {"promql": "up", "symptom_of": ["pod-crash-loping"]},
+            "there is no other check 'pod-crash-loping'; did you mean",
+        ),
         ({"promql": "up", "symptom_of": ["bad"]}, "symptom_of: there is no other check 'bad'"),
         ({"cel": "object.spec.x == 1"}, "kind is missing"),
         ({"cel": "object.spec.x == 1", "kind": "Pood"}, "kind: unknown kind 'Pood' (custom resources are written like"),
@@ -200,7 +212,7 @@ def test_naming_a_check_that_cannot_be_used_is_no_second_problem(folders: Folder
 def test_settings_are_judged_like_the_files(
     folders: Folders, settings: dict[str, Any], check: str, message: str
 ) -> None:
-    folders.write("query", promql="up < $n", **{"with": {"n": 3}})
+    folders.text("query", "id: query\ntitle: T\nrounds: [daily]\nseverity: info\npromql: up < $n\nwith: {n: 3}\n")
     catalog = folders.load({"checks": settings})
     (problem,) = catalog.problems
     assert problem.check == check

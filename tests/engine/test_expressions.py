@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -114,9 +115,7 @@ def test_values_keep_their_type() -> None:
     assert scope.evaluate(compile_expression("now - duration('1h')"), {}) == NOW - timedelta(hours=1)
 
 
-@given(st.text(alphabet="object.spec()[]{}'\"\\&|=<>!?:,+-*/%0123 \n", max_size=40))
+@given(st.text(alphabet="object.spec()[]{}'\"\\&|=<>!?:,+-*/%0123 \n", max_size=40) | st.text(max_size=40))
 def test_any_text_compiles_or_says_why(source: str) -> None:
-    try:
-        compile_expression(source)
-    except ExpressionError as error:
-        assert str(error)
+    with suppress(ExpressionError):
+        assert compile_expression(source).source == source

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG001 - probes take what a probe takes
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -58,7 +59,11 @@ def test_queries_come_with_their_thresholds_once_for_each_set() -> None:
 
 
 def test_sample_lines_are_asked_for_beside_their_query() -> None:
-    query = check(logql='sum by (app) (rate({app=~".+"}[$w])) > 1', lines='{app="{app}"} |= "$text"', with_={"w": "5m", "text": "err"})
+    query = check(
+        logql='sum by (app) (rate({app=~".+"}[$w])) > 1',
+        lines='{app="{app}"} |= "$text"',
+        with_={"w": "5m", "text": "err"},
+    )
     found = needs(query)
     assert found.logql == {'sum by (app) (rate({app=~".+"}[5m])) > 1'}
     assert found.log_lines == {next(iter(found.logql)): frozenset({'{app="{app}"} |= "err"'})}

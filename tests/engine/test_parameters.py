@@ -1,3 +1,4 @@
+# ruff: noqa: ARG001 - probes take what a probe takes
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -98,7 +99,9 @@ def test_namespaces_with_the_same_thresholds_share_a_set() -> None:
         {"ratio": 0.95, "window": "5m"},
         {"ratio": 0.5, "window": "5m"},
     ]
-    judged = {name: [one.values["ratio"] for one in sets if one.judges(pvc(name))] for name in ("a", "b", "c", "d", "e")}
+    judged = {
+        name: [one.values["ratio"] for one in sets if one.judges(pvc(name))] for name in ("a", "b", "c", "d", "e")
+    }
     assert judged == {"a": [0.95], "b": [0.95], "c": [0.9], "d": [0.5], "e": [0.9]}
 
 

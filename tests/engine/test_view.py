@@ -55,7 +55,9 @@ def test_what_the_snapshot_lacks_is_its_own_owner() -> None:
 def test_objects_by_reference() -> None:
     node, workload = Node(metadata=meta("n1")), Deployment(metadata=meta("cart", "shop"))
     view = View(snapshot(node, workload))
-    found: dict[Ref, Object | None] = {ref: view.find(ref) for ref in (Ref("Node", "n1"), Ref("Deployment", "cart", "shop"))}
+    found: dict[Ref, Object | None] = {
+        ref: view.find(ref) for ref in (Ref("Node", "n1"), Ref("Deployment", "cart", "shop"))
+    }
     assert list(found.values()) == [node, workload]
 
 
