@@ -88,13 +88,18 @@ def expired_ignores(rules: tuple[Ignore, ...], today: date) -> Decision:
 def _expired_hits(rules: tuple[Ignore, ...], today: date) -> Iterator[Hit]:
     for rule in rules:
         if rule.until is not None and expired(rule, today):
-            target = f"{rule.kind}/{rule.namespace}/{rule.name}"
             yield Hit(
-                ref=Ref("Ignore", f"{rule.check} {target}"),
+                ref=Ref("Ignore", _said(rule)),
                 summary=f"ran out after {rule.until}; what it hid is reported again",
-                evidence=(Evidence("object", f"hubops.yaml: ignore of {rule.check} on {target}: {rule.reason}"),),
+                evidence=(Evidence("object", f"hubops.yaml: ignores: {_said(rule)}, because: {rule.reason}"),),
                 details={"check": rule.check, "until": str(rule.until)},
             )
+
+
+def _said(rule: Ignore) -> str:
+    """What *rule* hides, without slashes: it is the name of a finding's object."""
+    target = " ".join(pattern for pattern in (rule.kind, rule.name) if pattern != "*")
+    return f"{rule.check}{f' on {target}' if target else ''}{f' in {rule.namespace}' if rule.namespace != '*' else ''}"
 
 
 def _matcher(rule: Ignore) -> _Matcher:

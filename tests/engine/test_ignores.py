@@ -101,6 +101,17 @@ def test_what_ran_out_is_reported() -> None:
     )
     answer = expired_ignores(rules, TODAY)
     assert (len(answer.hits), answer.examined) == (1, 3)
-    assert answer.hits[0].ref == Ref("Ignore", "pod-* */a/*")
+    assert answer.hits[0].ref == Ref("Ignore", "pod-* in a")
     assert answer.hits[0].summary == "ran out after 2026-02-27; what it hid is reported again"
-    assert answer.hits[0].evidence[0].text == "hubops.yaml: ignore of pod-* on */a/*: load test"
+    assert answer.hits[0].evidence[0].text == "hubops.yaml: ignores: pod-* in a, because: load test"
+
+
+def test_each_ignore_has_a_name_of_its_own() -> None:
+    gone = TODAY - timedelta(days=1)
+    rules = (
+        Ignore(check="a", reason="r", until=gone),
+        Ignore(check="a", reason="r", until=gone, kind="Pod"),
+        Ignore(check="a", reason="r", until=gone, kind="Pod", name="x-*", namespace="shop"),
+    )
+    names = [hit.ref.name for hit in expired_ignores(rules, TODAY).hits]
+    assert names == ["a", "a on Pod", "a on Pod x-* in shop"]
