@@ -1,0 +1,216 @@
+"""What hubops reads from the API server. There is no way to write: every request is a GET."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, partial
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from hubops.clients.answer import body_as
+from hubops.clients.http import Response
+from hubops.clients.kube.access import Access
+from hubops.clients.kube.discovery import Discovery
+from hubops.clients.kube.envelope import MEDIA_TYPE, protobuf_page
+from hubops.clients.kube.errors import NoConnection, NotServed, Unauthorized
+from hubops.clients.kube.json_list import json_page
+from hubops.clients.kube.page import Page, read_all
+from hubops.clients.kube.proxy import ServiceProxy
+from hubops.clients.kube.pruned import Pruner
+from hubops.clients.kube.refusal import SERVER, refusal
+from hubops.clients.kube.session import JSON, Request, Session
+from hubops.clients.retry import Deadline, retrying
+from hubops.config import KubernetesConfig
+from hubops.errors import ClusterUnreachable, Permanent, SourceError
+from hubops.model.kube.core import Service
+from hubops.model.kube.kinds import BY_PLURAL, Kind
+from hubops.model.kube.meta import Object
+from hubops.model.kube.networking import EndpointSlice
+from hubops.model.text import inert
+
+T = TypeVar("T")
+
+#: Objects a page of JSON: those are several times as large in memory as protobuf's, and decoded whole.
+_JSON_PAGE = 250
+#: Overload at an API server passes in seconds; it says so with Retry-After: 1.
+_ATTEMPTS = 6
+#: For a round that sets no deadline of its own, in seconds.
+_DEADLINE = 300.0
+#: A log line may be as long as its writer likes.
+_LOG_BYTES = 2**20
+
+
+_BULK = f"{MEDIA_TYPE}, {JSON};q=0.9"
+
+
+class _Version(msgspec.Struct, frozen=True, rename="camel"):
+    git_version: str
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    uid: str = ""
+
+
+class _Identified(msgspec.Struct, frozen=True):
+    metadata: _Metadata = _Metadata()
+
+
+class KubeClient:
+    """One cluster. All methods may be called from several threads; none goes on beyond *deadline*.
+
+    They raise ClusterUnreachable where the server does not answer or refuses the credentials, Permanent and Retryable
+    for what it does not give. Making one reads the kubeconfig and raises as `Access` does; nothing is asked yet.
+    """
+
+    def __init__(
+        self,
+        config: KubernetesConfig,
+        *,
+        deadline: Deadline | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.deadline = deadline or Deadline(_DEADLINE)
+        self.concurrency = config.concurrency
+        self._config = config
+        self._access = Access(config, environ)
+        self._session = Session(self._access, self.deadline)
+        self._discovery = Discovery(lambda path: self._get(Request(path=path), f"get {path}"))
+
+    @property
+    def server(self) -> str:
+        """The URL of the API server, without credentials."""
+        return self._access.server
+
+    @cached_property
+    def cluster_name(self) -> str:
+        """The kubeconfig's context; inside a pod the uid of the namespace kube-system, the cluster's only own id."""
+        if self._access.context:
+            return self._access.context
+        try:
+            answer = self._get(Request(path="/api/v1/namespaces/kube-system"), "get namespaces")
+            uid = body_as(answer, _Identified, SERVER).metadata.uid
+        except SourceError:
+            uid = ""  # not allowed to see it: the address is a name as well
+        return uid or urlsplit(self.server).netloc
+
+    def version(self) -> str:
+        """The server's version as it names it: "v1.34.2+k3s1"."""
+        answer = self._get(Request(path="/version"), "get /version")
+        return inert(body_as(answer, _Version, SERVER).git_version, limit=60)
+
+    def list(self, kind: Kind, *, namespace: str | None = None, labels: str = "") -> tuple[Object, ...]:
+        """All objects of a built-in kind, or those of *namespace*, or those that the label selector *labels* matches.
+
+        The whole list or an error, never a part of it.
+        """
+        path = kind.path
+        if namespace is not None:
+            path = f"{path.removesuffix(kind.plural)}namespaces/{quote(namespace, safe='')}/{kind.plural}"
+        items: tuple[Object, ...] = ()
+        for fields in kind.field_selectors:
+            selectors = {"fieldSelector": fields, "labelSelector": labels}
+            items += self._list(path, {key: value for key, value in selectors.items() if value}, kind)
+        return items
+
+    def list_pruned(self, evidence: str, paths: Iterable[str]) -> tuple[dict[str, Any], ...]:
+        """All objects of "plural.group" or "raw:plural[.group]" as JSON with only the fields at *paths*.
+
+        Kept beside them: apiVersion, kind and metadata, without managedFields and other tools' annotations.
+        """
+        resource = evidence.removeprefix("raw:")
+        known = BY_PLURAL.get(resource.partition(".")[0]) if evidence.startswith("raw:") else None
+        path = known.path if known else self._discovery.path(resource)
+        pruner = Pruner(paths)
+
+        def fetch(token: str) -> Page[dict[str, Any]]:
+            request = Request(path=path, params=self._page(token, most=_JSON_PAGE))
+            return self._read(request, f"list {resource}", lambda answer: pruner.page(answer.body, resource))
+
+        return read_all(fetch)
+
+    def services(self) -> tuple[Service, ...]:
+        """All Services."""
+        return tuple(item for item in self.list(BY_PLURAL["services"]) if isinstance(item, Service))
+
+    def is_ready(self, namespace: str, service: str) -> bool:
+        """Whether the Service has a ready endpoint; the API leaves `ready` out for a yes."""
+        slices = self.list(
+            BY_PLURAL["endpointslices"], namespace=namespace, labels=f"kubernetes.io/service-name={service}"
+        )
+        found = (endpoint for item in slices if isinstance(item, EndpointSlice) for endpoint in item.endpoints or ())
+        return any(endpoint.conditions.ready is not False for endpoint in found)
+
+    def proxy(self, namespace: str, service: str, port: str, headers: Mapping[str, str] | None = None) -> ServiceProxy:
+        """The way to a Service through the API server; *service* is "https:name" for one that speaks TLS."""
+        return ServiceProxy(self._session, namespace, service, port, headers)
+
+    def pod_log(self, namespace: str, pod: str, container: str, previous: bool, tail_lines: int, timeout: float) -> str:
+        """The last *tail_lines* lines of a container, or of its run before; about 1 MiB of them at most."""
+        request = Request(
+            path=f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/log",
+            params={"container": container, "tailLines": str(tail_lines), "previous": str(previous).lower()},
+            accept="*/*",
+            limit=_LOG_BYTES,
+        )
+        return self._once(request, "get pods/log", timeout).body.decode("utf-8", "replace")
+
+    def _list(self, path: str, selectors: Mapping[str, str], kind: Kind) -> tuple[Object, ...]:
+        wanted = f"list {kind.plural}" + (f".{kind.group}" if kind.group else "")
+
+        def fetch(token: str) -> Page[Object]:
+            params = {**selectors, **self._page(token)}
+            try:
+                return self._read(Request(path=path, params=params, accept=_BULK), wanted, partial(_page_of, kind))
+            except Permanent as error:
+                if error.status == 406:
+                    return self._read(Request(path=path, params=params), wanted, partial(_page_of, kind))
+                if error.status == 404:
+                    raise NotServed(f"this cluster does not serve {kind.plural} in {kind.api_version}") from error
+                raise
+
+        return read_all(fetch)
+
+    def _page(self, token: str, most: int = sys.maxsize) -> dict[str, str]:
+        limit = {"limit": str(min(self._config.page_size, most))}
+        return {**limit, "continue": token} if token else limit
+
+    def _get(self, request: Request, wanted: str) -> Response:
+        return self._read(request, wanted, lambda answer: answer)
+
+    def _read(self, request: Request, wanted: str, decode: Callable[[Response], T]) -> T:
+        """What *decode* makes of the answer, asked for again while it or *decode* raises Retryable."""
+        try:
+            return retrying(
+                lambda timeout: decode(self._once(request, wanted, timeout)),
+                timeout=self._config.timeout.total_seconds(),
+                deadline=self.deadline,
+                attempts=_ATTEMPTS,
+            )
+        except NoConnection as error:
+            raise ClusterUnreachable(str(error)) from error
+
+    def _once(self, request: Request, wanted: str, timeout: float) -> Response:
+        """One successful answer, with renewed credentials if the server refused the ones at hand."""
+        answer = self._session.get(request, timeout)
+        if answer.status == 401 and self._access.renew():
+            answer = self._session.get(request, timeout)
+        if answer.status == 200:
+            return answer
+        error = refusal(answer, wanted)
+        if isinstance(error, Unauthorized):
+            raise ClusterUnreachable(f"{self.server}: {error}") from error
+        raise error
+
+
+def _page_of(kind: Kind, answer: Response) -> Page[Object]:
+    media = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media == MEDIA_TYPE:
+        return protobuf_page(answer.body, kind)
+    if media == JSON:
+        return json_page(answer.body, kind)
+    said = inert(media, limit=60) or "something unnamed"
+    raise Permanent(f"{SERVER} answered {said} instead of a list of {kind.plural}; is it really an API server?")

@@ -1,0 +1,21 @@
+"""What the rooms of this client tell one another about a request; all of them are errors of hubops to the rest."""
+
+from __future__ import annotations
+
+from hubops.errors import Permanent, Retryable
+
+
+class NoConnection(Retryable):
+    """There was no answer at all; another attempt may get one."""
+
+
+class Expired(Permanent):
+    """The continue token of a list is too old: the list has to be read from its beginning."""
+
+
+class NotServed(Permanent):
+    """The cluster has no such kind."""
+
+
+class Unauthorized(Permanent):
+    """The server refused the credentials."""

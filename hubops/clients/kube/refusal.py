@@ -1,0 +1,52 @@
+"""What the API server means by an answer that is not a success."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from hubops.clients import answer
+from hubops.clients.http import Response
+from hubops.clients.kube.envelope import MAGIC, status_message
+from hubops.clients.kube.errors import Expired, Unauthorized
+from hubops.errors import Permanent, SourceError
+from hubops.model.text import inert
+
+SERVER = "the API server"
+_FORBIDDEN = re.compile(r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]*)"')
+
+
+def refusal(response: Response, wanted: str) -> SourceError:
+    """*response* as an error, where *wanted* says what was asked for: "list pods"."""
+    response = _readable(response)
+    status = response.status
+    if 300 <= status < 400:
+        target = inert(response.headers.get("Location", "elsewhere"), limit=100)
+        return Permanent(f"{SERVER} redirects to {target}; is the kubeconfig's server complete?", status=status)
+    if status == 401:
+        return Unauthorized(f"{SERVER} refused the credentials (401); has the token expired?", status=status)
+    if status == 403:
+        return Permanent(_forbidden(response, wanted), status=status)
+    if status == 410:
+        return Expired(f"{SERVER} no longer has the rest of this list (410)", status=status)
+    return answer.refusal(response, SERVER)
+
+
+def _forbidden(response: Response, wanted: str) -> str:
+    found = _FORBIDDEN.search(response.body.decode("utf-8", "replace").replace('\\"', '"'))
+    if found is None:
+        return str(answer.refusal(response, f"{SERVER}, asked to {wanted},"))
+    user = inert(found["user"], limit=120)
+    anonymous = ": no credentials were sent" if user == "system:anonymous" else ""
+    wanted = wanted if wanted.startswith(f"{found['verb']} ") else f"{found['verb']} {inert(found['resource'])}"
+    return f"user {user} may not {wanted} (403){anonymous}"
+
+
+def _readable(response: Response) -> Response:
+    """*response* with JSON where it was protobuf, as errors are when protobuf was asked for."""
+    if not response.body.startswith(MAGIC):
+        return response
+    said: dict[str, Any] = {"message": status_message(response.body)}
+    return Response(response.status, response.headers, msgspec.json.encode(said))
