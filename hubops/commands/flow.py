@@ -59,10 +59,13 @@ def _snapshot(options: Options, config: Config, needs: Needs) -> Snapshot:
 def read_cluster(config: Config, needs: Needs) -> Snapshot:
     """What *needs* asks for, read from the live cluster. Raises ClusterUnreachable where nothing can be read."""
     from hubops.clients.kube.client import KubeClient
+    from hubops.clients.retry import Deadline
     from hubops.collect.round import collect
 
+    deadline = Deadline(config.deadline.total_seconds())
+    client = KubeClient(config.kubernetes, deadline=deadline)
     with Progress() as told:
-        return collect(config, needs, client=KubeClient(config.kubernetes), progress=told)
+        return collect(config, needs, client=client, deadline=deadline, progress=told)
 
 
 def _deliver(report: Report, outputs: Sequence[Output], runbooks: Mapping[str, str]) -> None:
