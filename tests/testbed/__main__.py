@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from tests.testbed import build, process, static_state
+from tests.testbed import build, process, sample, static_state
 from tests.testbed.bed import BACKGROUND, Testbed, running
 from tests.testbed.errors import TestbedError
 from tests.testbed.faults import FAULTS, matching
@@ -50,7 +50,11 @@ def status() -> int:
     for each in state.processes:
         print(f"{each.name:25} {each.pid:>8} {'running' if each.alive() else 'ended'}")
     print(f"export KUBECONFIG={directory / 'kubeconfig'}")
-    return 0 if running() else 1
+    if not running():
+        return 1
+    for problem in sample.problems(Testbed.attach()):
+        print(f"not healthy: {problem}")
+    return 0
 
 
 def main() -> int:

@@ -85,7 +85,10 @@ class Testbed:
         sweep()
         programs = build.programs(say, build.CONTROL_PLANE if bare else tuple(build.FAMILIES))
         directory = state_home() / (name or f"run-{os.getpid()}-{os.urandom(3).hex()}")
-        directory.mkdir(parents=True)
+        try:
+            directory.mkdir(parents=True)
+        except FileExistsError as error:
+            raise TestbedError(f"{directory} is there already: another start is under way, or failed") from error
         state = State(owner=None if name else myself())
         supervisor = Supervisor(directory, state)
         try:

@@ -9,8 +9,9 @@ from pathlib import Path
 import requests
 import yaml
 
+from tests.testbed.api import Api, load
 from tests.testbed.pki import Authority, Pair, kubeconfig
-from tests.testbed.process import Supervisor, free_port
+from tests.testbed.process import Supervisor, free_port, poll
 
 HERE = Path(__file__).parent
 ISSUER = "https://kubernetes.default.svc.cluster.local"
@@ -118,6 +119,7 @@ class ControlPlane:
             "kubelet-certificate-authority": self.pki.certificate,
             "kubelet-client-certificate": self.admin.certificate,
             "kubelet-client-key": self.admin.key,
+            "kubelet-preferred-address-types": "InternalIP",
             "authorization-mode": "Node,RBAC",
             "service-account-issuer": ISSUER,
             "service-account-key-file": signer,
@@ -170,9 +172,14 @@ class ControlPlane:
     def start_kwok(self) -> Callable[[], None]:
         """The kubelets: kwok plays those of all nodes that carry its annotation."""
         port = self.host.port(10250)
+        api = Api(self.server, self.pki.certificate, self.admin)
+        for crd in load(HERE / "kwok-crds.yaml"):
+            api.apply(crd)
+        poll(lambda: api.serves("Logs") and api.serves("ClusterLogs"), "kwok's CRDs served")
         flags: dict[str, object] = {
             "kubeconfig": self.user("kwok", "kwok", "system:masters"),
             "config": HERE / "kwok.yaml",
+            "enable-crds": "Logs,ClusterLogs",
             "manage-all-nodes": "false",
             "manage-nodes-with-annotation-selector": "kwok.x-k8s.io/node=fake",
             "cidr": POD_RANGE,

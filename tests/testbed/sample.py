@@ -255,6 +255,32 @@ def settled(bed: Testbed) -> bool:
     )
 
 
+def problems(bed: Testbed) -> list[str]:
+    """What a person would find wrong; empty for the healthy platform, and again after every fault is cleared."""
+    api, stack = bed.api, bed.stack
+    found = [] if settled(bed) else ["not settled"]
+    for pod in api.list("Pod"):
+        ready = {c["type"]: c["status"] for c in pod["status"].get("conditions", [])}.get("Ready")
+        if pod["status"]["phase"] != "Succeeded" and ready != "True":
+            found.append(f"pod {pod['metadata']['name']} is not ready")
+    for node in api.list("Node"):
+        wrong = [c["type"] for c in node["status"]["conditions"] if (c["status"] == "True") != (c["type"] == "Ready")]
+        found += [f"node {node['metadata']['name']}: {kind}" for kind in wrong]
+    for event in api.list("Event", fieldSelector="type=Warning"):
+        found.append(f"{event['reason']} about {event['involvedObject']['name']}: {event['message']}")
+    usual = {"Watchdog", telemetry.SILENCED, *(rule["alert"] for rule in telemetry.RULES)}
+    firing = {alert["labels"]["alertname"] for alert in stack.alerts()}
+    found += [f"alert {name}" for name in firing ^ usual]
+    for promql in (
+        "up == 0",
+        "kubelet_volume_stats_available_bytes / kubelet_volume_stats_capacity_bytes < 0.15",
+        "kubelet_volume_stats_inodes_free / kubelet_volume_stats_inodes < 0.1",
+        "predict_linear(kubelet_volume_stats_available_bytes[6h], 4 * 86400) < 0",
+    ):
+        found += [f"{promql}: {result['metric']}" for result in stack.query(promql)]
+    return found
+
+
 def restarted_long_ago(bed: Testbed) -> None:
     """One pod that was restarted twice, days ago: nothing to report."""
     pod = next(p for p in bed.api.list("Pod", "shop") if p["metadata"]["labels"]["app"] == "catalog")

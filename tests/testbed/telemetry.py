@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.testbed.bed import Testbed
 
 GI = 2**30
+KWOK = "kwok.x-k8s.io/v1alpha1"
 LOG_HISTORY = dt.timedelta(hours=25)
 LOG_STEP = 60.0
 TEAM_NAMESPACES = ("shop", "payments", "data")
@@ -222,6 +223,27 @@ def push_logs(bed: Testbed) -> None:
         bed.stack.log([(labels, lines)])
 
 
+def _cri(lines: list[tuple[float, str]]) -> str:
+    """The lines as a container runtime writes them."""
+    times = [(dt.datetime.fromtimestamp(at, dt.UTC).isoformat(timespec="microseconds"), text) for at, text in lines]
+    return "".join(f"{at.removesuffix('+00:00')}000Z stdout F {text}\n" for at, text in times)
+
+
+def container_log(bed: Testbed, pod: Object | None, lines: list[tuple[float, str]]) -> None:
+    """What `kubectl logs` answers, with --previous too: for one pod or, with None, for all others."""
+    meta = pod["metadata"] if pod else {"name": "usual"}
+    file = bed.directory / "container-logs" / f"{meta['name']}.log"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(_cri(lines))
+    rule: Object = {"logs": [{"logsFile": str(file), "previousLogsFile": str(file)}]}
+    if pod is None:
+        bed.api.apply({"apiVersion": KWOK, "kind": "ClusterLogs", "metadata": {"name": "usual"}, "spec": rule})
+        return
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": meta["name"], "uid": meta["uid"]}
+    named = {"namespace": meta["namespace"], "name": meta["name"], "ownerReferences": [owner]}
+    bed.api.apply({"apiVersion": KWOK, "kind": "Logs", "metadata": named, "spec": rule})
+
+
 def fresh_logs(bed: Testbed) -> None:
     """Nothing but the usual lines. Loki would only delete others after minutes: it starts anew."""
     bed.end_program("loki")
@@ -236,5 +258,6 @@ def start(bed: Testbed) -> None:
     stack.rules("usual", RULES)
     stack.silence(SILENCED, "being decommissioned, see OPS-1234")
     push_logs(bed)
+    container_log(bed, None, _usual_lines(0)[-500:])
     stack.scrape(targets(bed))
     stack.wait_firing("Watchdog")

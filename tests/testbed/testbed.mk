@@ -1,5 +1,5 @@
-# Real servers to test against; see tests/testbed/__init__.py.
-.PHONY: testbed-build testbed-up testbed-down testbed-status fault fault-clear faults
+# Real servers to test against; see tests/testbed/bed.py.
+.PHONY: testbed-build testbed-up testbed-down testbed-status fault fault-clear faults bench-up bench-down
 
 testbed-build: ## Build the testbed's programs (cached)
 	$(PYTHON) -m tests.testbed build
@@ -10,7 +10,7 @@ testbed-up: ## Start the testbed in the background
 testbed-down: ## End the testbed and remove all of it
 	$(PYTHON) -m tests.testbed down
 
-testbed-status: ## Show what runs
+testbed-status: ## Show what runs and whether the platform is healthy
 	$(PYTHON) -m tests.testbed status
 
 faults: ## List the faults that can be injected
@@ -22,4 +22,8 @@ fault: ## Inject a fault: make fault NAME=pod-crash-looping
 fault-clear: ## Clear a fault again
 	$(PYTHON) -m tests.testbed clear $(NAME)
 
--include tests/testbed/node/node.mk
+bench-up: ## An API server with 1,000 nodes and 10,000 pods at rest
+	$(PYTHON) -m tests.testbed bench-up
+
+bench-down: ## End it
+	$(PYTHON) -m tests.testbed down bench

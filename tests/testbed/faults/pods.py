@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tests.testbed.api import Object, now
 from tests.testbed.faults.base import Expected, Fault, older, patch_conditions, remove, scheduled_pods
 from tests.testbed.objects import MANUAL, deployment
-from tests.testbed.telemetry import stream
+from tests.testbed.telemetry import container_log, stream
 
 if TYPE_CHECKING:
     from tests.testbed.bed import Testbed
@@ -83,9 +83,9 @@ class BrokenPods(Fault):
                 path = {"involved": {"fieldPath": f"spec.containers{{{name}}}"}}
                 bed.api.event(pod, reason, message, "kubelet", count, **kubelet, **path)
             if self.log:
-                labels = stream(namespace, name, pod["metadata"]["name"], pod["spec"]["nodeName"])
                 lines = [(time.time() - 130 + index, line) for index, line in enumerate(self.log)]
-                bed.stack.log([(labels, lines)])
+                container_log(bed, pod, lines)
+                bed.stack.log([(stream(namespace, name, pod["metadata"]["name"], pod["spec"]["nodeName"]), lines)])
 
     def clear(self, bed: Testbed) -> None:
         remove(bed, self.workload)
