@@ -181,7 +181,13 @@ def webhook(namespace: str, policy: str = "Fail") -> Object:
     }
 
 
-def _once_refused(bed: NodeTestbed, namespace: str) -> None:
+def _once_served(bed: NodeTestbed, namespace: str) -> None:
+    poll(lambda: ready()(bed, namespace), f"the pods of {namespace} ready", 60)
+    bed.api.apply(webhook(namespace))
+    _once_refused(bed, namespace)
+
+
+def _once_refused(bed: NodeTestbed, namespace: str, name: str = "api") -> None:
     """Make the Deployment when the webhook is in force."""
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "asks"}, "spec": {"containers": [container()]}}
 
@@ -193,7 +199,7 @@ def _once_refused(bed: NodeTestbed, namespace: str) -> None:
         return False
 
     poll(refused, "the webhook in force", 30)
-    bed.api.apply(placed(app("api"), namespace))
+    bed.api.apply(placed(app(name), namespace))
 
 
 def _upgrade(image: str, bed: NodeTestbed, namespace: str) -> None:
@@ -212,7 +218,7 @@ SERVICES = (
         "service-pods-not-ready",
         (app("api", SERVER | {"readinessProbe": NOT_READY}), service("api", {"app": "api"})),
         event("Unhealthy", "Readiness probe failed", times=6),
-        Expected("pod-not-ready", "Deployment", "api", "404"),
+        Expected("deployment-unavailable", "Deployment", "api", "404"),
     ),
     Trial(
         "service-port-unknown",
@@ -229,12 +235,22 @@ SERVICES = (
         ),
         after=_once_refused,
     ),
+    # Its own pods are refused by it, since it is not there: nobody comes out of this by waiting.
+    Trial(
+        "webhook-blocks-itself",
+        (webhook("webhook-blocks-itself"), service("policy", {"app": "policy"}, ports=HTTPS)),
+        event("FailedCreate", "failed calling webhook"),
+        Expected(
+            "webhook-without-endpoints", "ValidatingWebhookConfiguration", "webhook-blocks-itself", "policy", False
+        ),
+        after=partial(_once_refused, name="policy"),
+    ),
     Trial(
         "webhook-port-missing",
-        (webhook("webhook-port-missing"), app("policy", SERVER), service("policy", {"app": "policy"})),
+        (app("policy", SERVER), service("policy", {"app": "policy"})),
         event("FailedCreate", "failed calling webhook"),
         Expected("webhook-without-endpoints", "ValidatingWebhookConfiguration", "webhook-port-missing", "443", False),
-        after=_once_refused,
+        after=_once_served,
     ),
     Trial(
         "webhook-service-missing",

@@ -41,7 +41,7 @@ IMAGES = (
     _image("image-registry-broken", f"{REGISTRY}/broken/api:1.2.3", "500"),
     _image("image-registry-unreachable", "registry.invalid/shop/api:1.2.3", "registry"),
     _image("image-connection-refused", "localhost:5999/shop/api:1.2.3", "refused"),
-    _image("image-never-pull", "shop/api:1.2.3", "imagePullPolicy", "ErrImageNeverPull", imagePullPolicy="Never"),
+    _image("image-never-pull", "shop/api:1.2.3", "pull policy is Never", "ErrImageNeverPull", imagePullPolicy="Never"),
     _image("image-name-invalid", "Shop/API:1.2.3", "not a valid", "InvalidImageName"),
     Trial(
         "image-of-init-container",
@@ -124,7 +124,7 @@ CONFIGURATION = (
         "readiness-gate-closed",
         (app("api", spec={"readinessGates": [{"conditionType": "target-health.elbv2.k8s.aws/shop"}]}),),
         phase("Running"),
-        Expected("pod-not-ready", "Deployment", "api", "target-health.elbv2.k8s.aws/shop"),
+        Expected("deployment-unavailable", "Deployment", "api", "target-health.elbv2.k8s.aws/shop"),
     ),
     Trial(
         "runs-as-root",
