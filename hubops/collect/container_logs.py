@@ -16,7 +16,7 @@ from hubops.clients.retry import Deadline
 from hubops.collect.logs import inoffensive
 from hubops.collect.part import Part, Progress
 from hubops.collect.threads import gather
-from hubops.errors import Permanent, SourceError
+from hubops.errors import ClusterUnreachable, Permanent, Retryable, SourceError
 from hubops.model.kube.core import ContainerStateTerminated, Pod
 from hubops.model.snapshot import ContainerLog, LogLine
 
@@ -154,14 +154,17 @@ def _from_loki(loki: Loki, names: dict[str, str], item: Troubled) -> tuple[LogLi
 
 
 def _from_kubelet(client: PodLogs, item: Troubled, deadline: Deadline, timeout: float) -> tuple[LogLine, ...]:
-    text = client.pod_log(
-        item.namespace,
-        item.pod,
-        item.container,
-        previous=item.previous,
-        tail_lines=LINES,
-        timeout=deadline.bound(timeout),
-    )
+    try:
+        text = client.pod_log(
+            item.namespace,
+            item.pod,
+            item.container,
+            previous=item.previous,
+            tail_lines=LINES,
+            timeout=deadline.bound(timeout),
+        )
+    except ClusterUnreachable as error:
+        raise Retryable(str(error)) from error  # the objects were read: what is missing now is one log
     return tuple(LogLine(line.rstrip("\r")) for line in text.rstrip("\n").split("\n") if line)
 
 

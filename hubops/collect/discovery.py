@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -37,6 +38,27 @@ class Cluster(Protocol):
         ...
 
 
+class Directory:
+    """A cluster whose Services are listed once for all threads that ask."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._lock = threading.Lock()
+        self._services: Sequence[Service] | None = None
+
+    def services(self) -> Sequence[Service]:
+        with self._lock:
+            if self._services is None:
+                self._services = self._cluster.services()
+            return self._services
+
+    def is_ready(self, namespace: str, service: str) -> bool:
+        return self._cluster.is_ready(namespace, service)
+
+    def proxy(self, namespace: str, service: str, port: str, headers: Mapping[str, str]) -> Transport:
+        return self._cluster.proxy(namespace, service, port, headers)
+
+
 class Endpoint(msgspec.Struct, frozen=True):
     """The way to a server, and how it was found, for people."""
 
@@ -44,18 +66,16 @@ class Endpoint(msgspec.Struct, frozen=True):
     via: str
 
 
-def locate(role: Role, config: EndpointConfig, cluster: Cluster | None) -> Endpoint:
-    """The way to the *role*; *cluster* is None where the API server cannot be reached.
+def locate(role: Role, config: EndpointConfig, cluster: Cluster) -> Endpoint:
+    """The way to the *role*.
 
-    Raises SourceError with what to do about it where there is none, and ConfigError for a configuration that cannot
-    be used.
+    Raises SourceError with what to do about it where there is none, ConfigError for a configuration that cannot be
+    used, and ClusterUnreachable where the cluster would have to be asked.
     """
     if not config.enabled:
         raise Permanent(f"{SWITCHED_OFF} in the configuration ({role}.enabled: false)")
     if config.url:
         return Endpoint(DirectTransport(role, config), "configured url")
-    if cluster is None:
-        raise Permanent(f"the API server, through which it is reached, does not answer; {role}.url goes without it")
     _proxied(role, config)
     if config.service:
         chosen, how = _configured(role, config.service), "configured"

@@ -12,9 +12,9 @@ from typing import Literal
 import msgspec
 
 from hubops.model.kube.core import Service
-from hubops.model.kube.networking import EndpointSlice
 
 Role = Literal["prometheus", "alertmanager", "loki"]
+ROLES: tuple[Role, ...] = ("prometheus", "alertmanager", "loki")
 
 _NAME = "app.kubernetes.io/name"
 _COMPONENT = "app.kubernetes.io/component"
@@ -114,12 +114,3 @@ def _port(service: Service, known: Known) -> str | None:
             if wanted in (port.name, port.port):
                 return port.name or str(port.port)
     return None
-
-
-def has_ready_endpoint(slices: Iterable[EndpointSlice]) -> bool:
-    """Whether the API server's service proxy would find a server behind these slices; nil means ready (the API)."""
-    return any(
-        endpoint.conditions.ready is not False and endpoint.addresses
-        for item in slices
-        for endpoint in item.endpoints or ()
-    )

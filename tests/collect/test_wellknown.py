@@ -5,10 +5,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from hubops.collect.wellknown import Candidate, Role, candidates, has_ready_endpoint
+from hubops.collect.wellknown import Candidate, Role, candidates
 from hubops.model.kube.core import Service, ServicePort, ServiceSpec
 from hubops.model.kube.meta import ObjectMeta
-from hubops.model.kube.networking import Endpoint, EndpointConditions, EndpointSlice
 
 NAME = "app.kubernetes.io/name"
 COMPONENT = "app.kubernetes.io/component"
@@ -137,14 +136,3 @@ def test_of_equals_the_one_with_an_address_then_the_name_decides() -> None:
         service("a", labels, ports, namespace="c"),
     ]
     assert names("prometheus", *same) == ["b/z:web", "c/a:web", "c/b:web", "monitoring/a:web"]
-
-
-def endpoint(ready: bool | None, *addresses: str) -> EndpointSlice:
-    return EndpointSlice(endpoints=(Endpoint(addresses=addresses, conditions=EndpointConditions(ready=ready)),))
-
-
-def test_ready_endpoints() -> None:
-    assert has_ready_endpoint([endpoint(False, "10.0.0.1"), endpoint(True, "10.0.0.2")])
-    assert has_ready_endpoint([endpoint(None, "10.0.0.1")])
-    assert not has_ready_endpoint([endpoint(False, "10.0.0.1"), endpoint(True), EndpointSlice()])
-    assert not has_ready_endpoint([])

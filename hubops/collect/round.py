@@ -1,0 +1,164 @@
+"""Reads all that a round needs, from everywhere at once, into one snapshot. The only place that reads the clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+import msgspec
+
+from hubops import __version__
+from hubops.clients.retry import Deadline
+from hubops.collect.container_logs import EVIDENCE as CONTAINER_LOGS
+from hubops.collect.container_logs import read_container_logs
+from hubops.collect.discovery import Directory
+from hubops.collect.objects import SOURCE as KUBERNETES
+from hubops.collect.objects import read_objects
+from hubops.collect.part import Part, nothing, status_of
+from hubops.collect.sources import Reader, SourceRead, said
+from hubops.collect.threads import GRACE, gather
+from hubops.collect.wellknown import ROLES, Role
+from hubops.config import Config
+from hubops.errors import ClusterUnreachable, SourceError
+from hubops.model.snapshot import Needs, Snapshot, Source
+
+if TYPE_CHECKING:
+    from hubops.clients.kube.client import KubeClient
+
+
+def collect(
+    config: Config,
+    needs: Needs,
+    *,
+    client: KubeClient,
+    deadline: Deadline,
+    progress: Callable[[str], None] = lambda _text: None,
+) -> Snapshot:
+    """All of *needs* that could be read until *deadline*, and for the rest why it could not.
+
+    `progress` is told in words, from any thread, what is being read. Raises ConfigError for a configuration that
+    cannot be used, and ClusterUnreachable where the API server cannot be reached and nothing else brought anything.
+    """
+    at = datetime.now(UTC)
+    told = _Told(progress)
+    reader = Reader(config=config, needs=needs, at=at, cluster=Directory(client), deadline=deadline, progress=told)
+    try:
+        reads = _read_sources(reader, client)
+        logs = _read_logs(reader, client, reads)
+    except KeyboardInterrupt:
+        deadline.cancel()
+        raise
+    return _snapshot(_cluster_name(config, client), at, reads, logs)
+
+
+class _Told:
+    """What is being read, as one line: "reading kubernetes 3/17, prometheus 2/12"."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self._progress = progress
+        self._sources: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, source: str, done: int, total: int) -> None:
+        with self._lock:
+            self._sources[source] = f"{source} {done}/{total}"
+            line = "reading " + ", ".join(self._sources.values())
+        self._progress(line)
+
+
+def _read_sources(reader: Reader, client: KubeClient) -> dict[str, SourceRead]:
+    """All sources at once. Raises ClusterUnreachable where that is all there is to say."""
+    needs = reader.needs
+    wanted: dict[str, tuple[str, ...]] = {KUBERNETES: (*sorted(needs.kinds), *sorted(needs.custom))}
+    wanted.update(reader.wanted().items())
+
+    def read(name: str) -> SourceRead:
+        if name == KUBERNETES:
+            return _read_kubernetes(reader, client, wanted[name])
+        return reader.read(cast(Role, name))
+
+    # Each keeps the deadline itself; one that does not is left behind a little later.
+    results = gather(wanted, read, at_once=len(wanted), deadline=reader.deadline, grace=4 * GRACE)
+    reads = {name: _late(name, wanted[name], r) if isinstance(r, SourceError) else r for name, r in results.items()}
+    unreachable = reads[KUBERNETES].unreachable
+    if unreachable and not any(read.part.read for read in reads.values()):
+        raise unreachable
+    return reads
+
+
+def _late(name: str, wanted: tuple[str, ...], error: SourceError) -> SourceRead:
+    return SourceRead(part=nothing(wanted, str(error)), source=Source(name=name, status="failed", reason=str(error)))
+
+
+def _read_kubernetes(reader: Reader, client: KubeClient, wanted: tuple[str, ...]) -> SourceRead:
+    """The objects; none of them where the API server cannot be reached, and only then it has failed."""
+    began = time.monotonic()
+    try:
+        part = read_objects(client, reader.needs, deadline=reader.deadline, progress=reader.progress)
+    except ClusterUnreachable as error:
+        source = said(KUBERNETES, "failed", str(error), began, url=client.server)
+        return SourceRead(part=nothing(wanted, str(error)), source=source, unreachable=error)
+    status, reason = status_of(part)
+    status = "partial" if status == "failed" else status
+    return SourceRead(part=part, source=said(KUBERNETES, status, reason, began, url=client.server))
+
+
+def _read_logs(reader: Reader, client: KubeClient, reads: Mapping[str, SourceRead]) -> Part:
+    """The logs of the containers that crash, which only the objects tell."""
+    objects = reads[KUBERNETES].part
+    if not reader.needs.container_logs:
+        return Part()
+    if "pods" not in objects.read:
+        return nothing([CONTAINER_LOGS], objects.unread.get("pods", "no pods were read, so none is known to crash"))
+    return read_container_logs(
+        objects.objects.pods,
+        reader.at,
+        loki=reads["loki"].loki,
+        client=client,
+        deadline=reader.deadline,
+        timeout=reader.config.kubernetes.timeout.total_seconds(),
+        progress=reader.progress,
+    )
+
+
+def _snapshot(cluster: str, at: datetime, reads: Mapping[str, SourceRead], logs: Part) -> Snapshot:
+    none = SourceRead(part=Part())
+    kubernetes = reads[KUBERNETES].part
+    prometheus, alertmanager, loki = (reads.get(role, none).part for role in ROLES)
+    parts = (kubernetes, prometheus, alertmanager, loki, logs)
+    sources = (read.source for read in reads.values() if read.source)
+    return Snapshot(
+        hubops_version=__version__,
+        cluster=cluster,
+        taken_at=at,
+        server_version=kubernetes.server_version,
+        objects=kubernetes.objects,
+        custom=kubernetes.custom,
+        metrics=prometheus.metrics,
+        log_metrics=loki.log_metrics,
+        log_lines=loki.log_lines,
+        alerts=alertmanager.alerts,
+        container_logs=logs.container_logs,
+        sources=tuple(_noted(s, logs.remarks) if s.name == KUBERNETES else s for s in sources),
+        read=tuple(name for part in parts for name in part.read),
+        unread={name: reason for part in parts for name, reason in part.unread.items()},
+    )
+
+
+def _noted(source: Source, remarks: Sequence[str]) -> Source:
+    if not remarks:
+        return source
+    reason = "; ".join([*([source.reason] if source.reason else []), *remarks])
+    return msgspec.structs.replace(source, status="partial" if source.status == "ok" else source.status, reason=reason)
+
+
+def _cluster_name(config: Config, client: KubeClient) -> str:
+    """The configured name, else the context or the cluster's own id, else at least its address."""
+    try:
+        return config.cluster or client.cluster_name
+    except ClusterUnreachable:
+        return urlsplit(client.server).netloc

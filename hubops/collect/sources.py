@@ -1,0 +1,105 @@
+"""Reading Prometheus, Alertmanager or Loki from end to end: find it, ask it, and say how that went."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from hubops.clients.alertmanager import Alertmanager
+from hubops.clients.http import Transport
+from hubops.clients.loki import Loki
+from hubops.clients.prometheus import Prometheus
+from hubops.clients.retry import Deadline
+from hubops.collect import alerts, logs, metrics
+from hubops.collect.alerts import read_alerts
+from hubops.collect.discovery import SWITCHED_OFF, Cluster, Endpoint, locate
+from hubops.collect.logs import read_logs
+from hubops.collect.metrics import read_metrics
+from hubops.collect.part import Part, Progress, Status, nothing, status_of
+from hubops.collect.wellknown import Role
+from hubops.config import Config, EndpointConfig
+from hubops.errors import ClusterUnreachable, SourceError
+from hubops.model.snapshot import Needs, Source
+
+
+class SourceRead(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source brought; `source` is None for one that is switched off.
+
+    `loki` serves the logs of containers; `unreachable` is why nothing came from the API server.
+    """
+
+    part: Part
+    source: Source | None = None
+    loki: Loki | None = None
+    unreachable: ClusterUnreachable | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Reads any of the three, for one round."""
+
+    config: Config
+    needs: Needs
+    at: datetime
+    cluster: Cluster
+    deadline: Deadline
+    progress: Progress
+
+    def wanted(self) -> dict[Role, tuple[str, ...]]:
+        """The roles that the round needs, with the names of the evidence that each is to give."""
+        needs = self.needs
+        evidence: dict[Role, tuple[str, ...]] = {}
+        if needs.promql:
+            evidence["prometheus"] = tuple(metrics.evidence(query) for query in sorted(needs.promql))
+        if needs.alerts:
+            evidence["alertmanager"] = (alerts.EVIDENCE,)
+        if needs.logql or needs.container_logs:
+            evidence["loki"] = tuple(logs.evidence(query) for query in sorted(needs.logql))
+        return evidence
+
+    def read(self, role: Role) -> SourceRead:
+        """What the *role* gives; where it cannot be found or does not answer, why. Raises ConfigError."""
+        began = time.monotonic()
+        endpoint: Endpoint | None = None
+        loki: Loki | None = None
+        try:
+            endpoint = locate(role, self._endpoint(role), self.cluster)
+            part, loki = self._ask(role, endpoint.transport)
+            status, reason = status_of(part)
+        except (SourceError, ClusterUnreachable) as error:
+            part = nothing(self.wanted()[role], str(error))
+            status, reason = "failed", str(error)
+        if reason and reason.startswith(SWITCHED_OFF):
+            return SourceRead(part=part)
+        url, via = (endpoint.transport.url, endpoint.via) if endpoint else (None, "not found")
+        return SourceRead(part=part, source=said(role, status, reason, began, url=url, via=via), loki=loki)
+
+    def _ask(self, role: Role, transport: Transport) -> tuple[Part, Loki | None]:
+        at, deadline, progress = self.at, self.deadline, self.progress
+        timeout = self._endpoint(role).timeout.total_seconds()
+        match role:
+            case "prometheus":
+                prometheus = Prometheus(transport, timeout=timeout, deadline=deadline)
+                return read_metrics(prometheus, self.needs.promql, at, deadline=deadline, progress=progress), None
+            case "alertmanager":
+                alertmanager = Alertmanager(transport, timeout=timeout, deadline=deadline)
+                return read_alerts(alertmanager, progress=progress), None
+            case "loki":
+                loki = Loki(transport, timeout=timeout, deadline=deadline)
+                return read_logs(loki, self.needs, at, deadline=deadline, progress=progress), loki
+
+    def _endpoint(self, role: Role) -> EndpointConfig:
+        config = self.config
+        endpoints = {"prometheus": config.prometheus, "alertmanager": config.alertmanager, "loki": config.loki}
+        return endpoints[role]
+
+
+def said(
+    name: str, status: Status, reason: str | None, began: float, *, url: str | None, via: str | None = None
+) -> Source:
+    """How the reading of a source went that *began* at this time of the monotonic clock."""
+    taken = round(time.monotonic() - began, 3)
+    return Source(name=name, status=status, reason=reason, duration_s=taken, url=url, via=via)
