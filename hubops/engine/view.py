@@ -53,6 +53,14 @@ class View:
         return {(log.namespace, log.pod, log.container): log for log in self.snapshot.container_logs}
 
     @cached_property
+    def logs_of_owners(self) -> Mapping[tuple[Ref, str], ContainerLog]:
+        """One log of each container by what makes its pods."""
+        return {
+            (self.owner_of(Ref("Pod", log.pod, log.namespace)), log.container): log
+            for log in self.snapshot.container_logs
+        }
+
+    @cached_property
     def slices(self) -> Mapping[tuple[str, str], tuple[EndpointSlice, ...]]:
         """Endpoint slices by namespace and Service."""
         grouped: dict[tuple[str, str], list[EndpointSlice]] = defaultdict(list)

@@ -88,18 +88,14 @@ def _hit(view: View, certificate: Certificate, ends: datetime) -> Hit:
     left = ends - view.now
     when = f"expires in {human_duration(left)}" if left > timedelta() else f"expired {human_duration(left)} ago"
     reason = _reason(certificate.status.conditions)
+    issuer = certificate.spec.issuer_ref
     return Hit(
         ref=Ref("Certificate", certificate.metadata.name, certificate.metadata.namespace),
         summary=evidence.bounded(when + (f": {reason}" if reason else ", and was not renewed"), 300),
         evidence=tuple(_evidence(certificate)),
         value=Value(left.total_seconds(), "seconds"),
         since=certificate.status.last_failure_time or certificate.status.renewal_time,
-        details={
-            "secret": certificate.spec.secret_name or "none",
-            "issuer": certificate.spec.issuer_ref.name or "none",
-            "issuer_kind": certificate.spec.issuer_ref.kind or "Issuer",
-            "host": certificate.spec.dns_names[0] if certificate.spec.dns_names else "none",
-        },
+        details={"secret": certificate.spec.secret_name, "issuer": f"{issuer.kind or 'Issuer'}/{issuer.name}"},
     )
 
 

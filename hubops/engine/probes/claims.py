@@ -122,14 +122,14 @@ def _tail(message: str) -> str:
 
 
 def _hit(view: View, claim: PersistentVolumeClaim, summary: str, *, critical: bool = False) -> Hit:
-    name = claim.spec.storage_class_name
+    found = {"claim": claim.name, "storageclass": claim.spec.storage_class_name, "volume": claim.spec.volume_name}
     return Hit(
         ref=_ref(claim),
         summary=summary,
         evidence=tuple(_evidence(view, claim)),
         since=claim.metadata.creation_timestamp if not critical else None,
         severity="critical" if critical else None,
-        details={"claim": claim.name, "class": name or "none", "volume": claim.spec.volume_name or "none"},
+        details={key: value for key, value in found.items() if value},
     )
 
 

@@ -26,10 +26,14 @@ def crash_looping(view: View, *, restarts: int, within: timedelta, grace: timede
     """Containers in CrashLoopBackOff, and those between two crashes of a loop.
 
     Between crashes means: *restarts* times or more restarted, the last end no longer than *within* ago after a run
-    no longer than *within*, and not yet recovered. A container that cannot be created is given *grace*.
+    no longer than *within*, and not yet recovered. A container that cannot be created is given *grace*. One that the
+    kernel killed for memory belongs to the check on that, which says what to do about it.
     """
     for pod in filter(pods.alive, view.objects.pods):
         for slot in pods.slots(pod):
+            ended = last_end(slot)
+            if ended is not None and ended.reason == "OOMKilled":
+                continue
             if _cannot_start(view, pod, slot, grace) or _looping(view, pod, slot, restarts, within):
                 yield _hit(view, pod, slot)
 
@@ -78,15 +82,14 @@ def _hit(view: View, pod: Pod, slot: Slot) -> Hit:
     ended = last_end(slot)
     state = condition(pod.status.conditions, "Ready")
     count = slot.status.restart_count
-    times = f" ({count} restart{'s' if count != 1 else ''})" if count else ""
-    found = pods.details(pod, slot) | ({"exit_code": str(ended.exit_code)} if ended else {"exit_code": "none"})
+    times = f" ({evidence.counted(count, 'restart')})" if count else ""
     return Hit(
         ref=pods.reference(pod),
         summary=f"{slot.title} {_reason(slot, ended, events)}{times}",
         evidence=tuple(_evidence(view, pod, slot, events)),
         value=Value(float(count), "restarts"),
         since=state.last_transition_time if state and state.status == "False" else None,
-        details=found,
+        details=pods.details(pod, slot),
     )
 
 
@@ -96,9 +99,9 @@ def _reason(slot: Slot, ended: ContainerStateTerminated | None, events: tuple[Ev
         return f"cannot start: {start_failure(waiting.message) or waiting.reason}"
     if ended is None:
         return "dies again and again, and no exit code is known"
-    if ended.exit_code in STOPPED and ended.reason != "OOMKilled" and (probe_failure := _killed(events)):
+    if ended.exit_code in STOPPED and (probe_failure := _killed(events)):
         return f"is killed because its {probe_failure}"
-    return explain_exit(ended, slot.spec)
+    return explain_exit(ended)
 
 
 def _killed(events: tuple[Event, ...]) -> str | None:
@@ -115,8 +118,8 @@ def _evidence(view: View, pod: Pod, slot: Slot, events: tuple[Event, ...]) -> It
         message = f": {ended.message.strip()}" if ended.message.strip() else ""
         text = f"last run of {slot.name}: {ended.reason or 'ended'}, exit code {ended.exit_code}"
         yield evidence.fact(f"{text}, ran {human_duration(_run(ended))}{message}", ended.finished_at)
-    if waiting := slot.status.state.waiting:
+    if slot.waiting != "CrashLoopBackOff" and (waiting := slot.status.state.waiting):
         yield evidence.fact(f"{slot.name} waits: {waiting.reason}: {waiting.message}".removesuffix(": "))
-    if event := evidence.newest(events, "Unhealthy", "Failed", "FailedPostStartHook", "BackOff"):
+    if event := evidence.newest(events, "Unhealthy", "Failed", "FailedPostStartHook"):
         yield evidence.from_event(event)
-    yield from evidence.from_log(view, pod.namespace, pod.name, slot.name)
+    yield from evidence.from_log(view, pod, slot.name)

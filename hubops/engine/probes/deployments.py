@@ -93,7 +93,7 @@ def _hit(view: View, item: Deployment, since: datetime | None) -> Hit:
         since=since,
         severity="critical" if not available else "warning",
         depends_on=tuple(_explaining(view, item)),
-        details={"replicas": str(replicas), "available": str(available)},
+        details=pods.details(unready[0]) if (unready := _unready(view, item)) else {},
     )
 
 

@@ -6,21 +6,26 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from hubops.engine.view import View
-from hubops.model.finding import Evidence, Ref
-from hubops.model.kube.core import Event
+from hubops.model.finding import Evidence
+from hubops.model.kube.core import Event, Pod
 from hubops.model.kube.meta import Condition
 from hubops.model.text import redact
 
 #: Characters of one piece of evidence. A scheduler message for a large cluster or a Java stack trace is longer.
 LIMIT = 400
-#: Lines of a log: the last ones say what killed the process.
-LOG_LINES = 5
+#: Lines of a log: the last ones say what killed the process. A finding shows six pieces of evidence in all.
+LOG_LINES = 4
 
 
 def bounded(text: str, limit: int = LIMIT) -> str:
     """*text* on one line, without credentials, cut after *limit* characters."""
     line = redact(" ".join(text.split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: "1 pod", "12 pods"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def fact(text: str, at: datetime | None = None) -> Evidence:
@@ -39,9 +44,14 @@ def from_event(event: Event) -> Evidence:
     return Evidence("event", bounded(f"{event.reason}{times}: {event.message}"), event.last_seen)
 
 
-def from_log(view: View, namespace: str, pod: str, container: str) -> tuple[Evidence, ...]:
-    """The last lines that the container wrote, oldest first; none where no log was read."""
-    log = view.container_logs.get((namespace, pod, container))
+def from_log(view: View, pod: Pod, container: str) -> tuple[Evidence, ...]:
+    """The last lines that the container wrote, oldest first; none where no log was read.
+
+    Of several pods that fail alike only one log is read: the others show that one.
+    """
+    log = view.container_logs.get((pod.namespace, pod.name, container))
+    if log is None:
+        log = view.logs_of_owners.get((view.owner(pod), container))
     if log is None:
         return ()
     lines = [line for line in log.lines if line.text.strip()]
@@ -54,8 +64,3 @@ def newest(events: Iterable[Event], *reasons: str, containing: str = "") -> Even
         if event.reason in reasons and containing in event.message:
             return event
     return None
-
-
-def events_of(view: View, ref: Ref) -> tuple[Event, ...]:
-    """The events about *ref*, newest first."""
-    return view.events.get(ref, ())

@@ -56,10 +56,8 @@ def signal_of(state: ContainerStateTerminated) -> int:
     return state.signal or (state.exit_code - 128 if state.exit_code - 128 in SIGNALS else 0)
 
 
-def explain_exit(state: ContainerStateTerminated, spec: Container) -> str:
-    """How the process ended, to follow "container app": "exits with code 1", "was killed for memory at 128Mi"."""
-    if state.reason == "OOMKilled":
-        return explain_oom(spec)
+def explain_exit(state: ContainerStateTerminated) -> str:
+    """How the process ended, to follow "container app": "exits with code 1", "ends by SIGSEGV (code 139, …)"."""
     if state.reason in {"ContainerCannotRun", "StartError"}:
         return f"cannot start: {start_failure(state.message)}"
     if number := signal_of(state):

@@ -99,7 +99,7 @@ def _hit(view: View, pod: Pod, slot: Slot) -> Hit:
         summary=f"image {evidence.bounded(image, 120) or '(none)'}{cause.words}",
         evidence=tuple(_evidence(slot, said, failed, events)),
         since=pods.not_ready_since(pod),
-        details=pods.details(pod, slot) | {"cause": cause.key},
+        details=pods.details(pod, slot),
     )
 
 

@@ -61,7 +61,7 @@ def _older(view: View, ended: ContainerStateTerminated, within: timedelta) -> bo
 def _hit(view: View, pod: Pod, slot: Slot, ended: ContainerStateTerminated) -> Hit:
     count = slot.status.restart_count
     looping = slot.waiting == "CrashLoopBackOff"
-    times = f" ({count} restart{'s' if count != 1 else ''})" if count else ""
+    times = f" ({evidence.counted(count, 'restart')})" if count else ""
     limit = slot.spec.resources.limits.get("memory", "none")
     text = f"last end of {slot.name}: OOMKilled, exit code {ended.exit_code}, memory limit {limit}"
     waits = [evidence.fact(f"{slot.name} waits: CrashLoopBackOff")] if looping else []
@@ -71,12 +71,12 @@ def _hit(view: View, pod: Pod, slot: Slot, ended: ContainerStateTerminated) -> H
         evidence=(
             evidence.fact(text, ended.finished_at),
             *waits,
-            *evidence.from_log(view, pod.namespace, pod.name, slot.name),
+            *evidence.from_log(view, pod, slot.name),
         ),
         value=Value(float(count), "restarts"),
         since=ended.finished_at,
         severity="critical" if looping else None,
-        details=pods.details(pod, slot) | {"limit": limit},
+        details=pods.details(pod, slot),
     )
 
 
@@ -93,5 +93,5 @@ def _nodes(view: View, within: timedelta) -> Iterator[Hit]:
             summary=f"the node itself ran out of memory: {evidence.bounded(event.message, 120)}",
             evidence=found,
             since=event.first_timestamp or event.last_seen,
-            details={"node": node.name, "pod": "none", "container": "none", "image": "none", "limit": "none"},
+            details={"node": node.name},
         )

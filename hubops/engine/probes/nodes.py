@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from hubops.engine.probe import probe
@@ -35,17 +35,16 @@ def node_not_ready(view: View, *, grace: timedelta, leaving: timedelta) -> Itera
         since = state.last_transition_time if state else node.metadata.creation_timestamp
         if _is_leaving(node) and not pods.longer_than(view, since, leaving):
             continue
-        yield _hit(view, node, _reason(node, state), state)
+        yield _hit(view, node, _reason(node, state), *([state] if state else []))
 
 
 @probe(needs=("nodes",), uses=("pods", "events"))
 def node_pressure(view: View, *, grace: timedelta) -> Iterator[Hit]:
     """Nodes older than *grace* that report pressure on memory, disk or process ids, or no network."""
     for node in view.objects.nodes:
-        for kind, words in _PRESSURES.items():
-            state = _state(node, kind)
-            if state is not None and state.status == "True" and not _young(view, node, grace):
-                yield _hit(view, node, words, state)
+        states = [state for kind in _PRESSURES if (state := _state(node, kind)) and state.status == "True"]
+        if states and not _young(view, node, grace):
+            yield _hit(view, node, "; ".join(_PRESSURES[state.type] for state in states), *states)
 
 
 def _state(node: Node, kind: str) -> NodeCondition | None:
@@ -71,30 +70,31 @@ def _reason(node: Node, state: NodeCondition | None) -> str:
     return evidence.bounded(f"its kubelet reports it as not ready{cordoned}: {said}", 240)
 
 
-def _hit(view: View, node: Node, summary: str, state: NodeCondition | None) -> Hit:
+def _hit(view: View, node: Node, summary: str, *states: NodeCondition) -> Hit:
+    since = [state.last_transition_time for state in states if state.last_transition_time]
     here = [pod for pod in view.pods_on.get(node.name, ()) if pods.alive(pod)]
     return Hit(
         ref=Ref("Node", node.name),
         summary=summary,
-        evidence=tuple(_evidence(view, node, state, here)),
+        evidence=tuple(_evidence(view, node, states, here)),
         value=Value(float(len(here)), "pods"),
-        since=state.last_transition_time if state else node.metadata.creation_timestamp,
-        details={"node": node.name, "condition": state.type if state else "Ready"},
+        since=min(since, default=None if states else node.metadata.creation_timestamp),
+        details={"node": node.name},
     )
 
 
-def _evidence(view: View, node: Node, state: NodeCondition | None, here: list[Pod]) -> Iterator[Evidence]:
-    if state is not None:
+def _evidence(view: View, node: Node, states: Sequence[NodeCondition], here: list[Pod]) -> Iterator[Evidence]:
+    for state in states:
         yield evidence.from_condition(state)
         if state.last_heartbeat_time is not None and state.status == "Unknown":
             silent = human_duration(view.now - state.last_heartbeat_time)
             yield evidence.fact(f"last heartbeat {silent} before this report", state.last_heartbeat_time)
     ready = sum(1 for pod in here if pods.ready(pod))
     info = node.status.node_info
-    yield evidence.fact(f"{len(here)} pods on it, {ready} of them ready")
+    yield evidence.fact(f"{evidence.counted(len(here), 'pod')} on it, {ready} ready")
     if info.kubelet_version:
         yield evidence.fact(f"kubelet {info.kubelet_version}, {info.container_runtime_version}, {info.os_image}")
     evicted = sum(1 for pod in view.pods_on.get(node.name, ()) if pod.status.reason == "Evicted")
     if evicted:
-        yield evidence.fact(f"{evicted} pods were evicted from it")
+        yield evidence.fact(f"evicted from it: {evidence.counted(evicted, 'pod')}")
     yield from (evidence.from_event(event) for event in view.events.get(Ref("Node", node.name), ())[:2])

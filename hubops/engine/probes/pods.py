@@ -122,6 +122,8 @@ def claims(view: View, pod: Pod) -> tuple[Ref, ...]:
 
 
 def details(pod: Pod, slot: Slot | None = None) -> dict[str, str]:
-    """What a runbook's placeholders need of *pod* and of its container."""
-    found = {"pod": pod.name, "node": pod.spec.node_name or "none"}
-    return found | {"container": slot.name, "image": slot.spec.image or slot.status.image} if slot else found
+    """What a runbook's placeholders need of *pod* and of its container; a name that there is not is left out."""
+    found = {"pod": pod.name, "node": pod.spec.node_name}
+    if slot is not None:
+        found |= {"container": slot.name, "image": slot.spec.image or slot.status.image}
+    return {key: value for key, value in found.items() if value}

@@ -51,7 +51,7 @@ def _hit(view: View, pod: Pod) -> Hit:
         evidence=tuple(_evidence(pod, slot, events)),
         since=pods.not_ready_since(pod),
         depends_on=pods.on_node(pod),
-        details={"container": "none", "image": "none"} | pods.details(pod, slot),
+        details=pods.details(pod, slot),
     )
 
 

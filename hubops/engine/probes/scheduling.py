@@ -34,7 +34,7 @@ _UNREADY = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), words)
     for pattern, words in (
-        (r"^Too many pods$", "already run as many pods as they may"),
+        (r"^Too many pods$", "have no room for another pod"),
         (r"^node\(s\) were unschedulable$", "are cordoned"),
         (r"^node\(s\) (?:were not|weren't) ready$", "are not ready"),
         (r"didn't match Pod's node affinity/selector|didn't match node selector", "do not match its node selector"),
@@ -72,6 +72,10 @@ def _obstacle(reason: str) -> Obstacle:
     return Obstacle(None, reason)
 
 
+#: The verbs of one node.
+_SINGULAR = {"are": "is", "do": "does", "have": "has", "lack": "lacks", "offer": "offers", "run": "runs"}
+
+
 def explain(answer: Answer, pod: Pod, view: View) -> str:
     """The answer in one line: "no node fits: 4 of 6 lack cpu (asks 8 cores), 2 are tainted dedicated=gpu"."""
     if not answer.obstacles:
@@ -80,6 +84,9 @@ def explain(answer: Answer, pod: Pod, view: View) -> str:
     parts = []
     for number, obstacle in enumerate(most_first):
         words = _words(obstacle.reason, pod, view)
+        if obstacle.nodes == 1:
+            verb, _, rest = words.partition(" ")
+            words = f"{_SINGULAR.get(verb, verb)} {rest}"
         of = f" of {answer.total}" if number == 0 else ""
         parts.append(words if obstacle.nodes is None else f"{obstacle.nodes}{of} {words}")
     if answer.obstacles[0].nodes is None:

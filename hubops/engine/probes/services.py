@@ -82,7 +82,8 @@ def _evidence(view: View, service: Service, selector: str) -> Iterator[Evidence]
     yield evidence.fact(f"{service.spec.type} Service, ports {ports}, selector {selector}")
     slices = view.slices.get((service.namespace, service.name), ())
     total = sum(len(item.endpoints or ()) for item in slices)
-    yield evidence.fact(f"{total} endpoints in {len(slices)} endpoint slices, none of them ready with a port")
+    found = f"{evidence.counted(total, 'endpoint')} in {evidence.counted(len(slices), 'endpoint slice')}"
+    yield evidence.fact(f"{found}, none ready with a port")
     for pod in endpoints.selected(view, service)[:3]:
         since = pods.not_ready_since(pod)
         yield evidence.fact(f"pod {pod.name} is {pod.status.phase}, {'not ready' if since else 'ready'}", since)

@@ -88,7 +88,7 @@ def _initializing(view: View, pod: Pod, slot: Slot, allowed: timedelta) -> Itera
         summary=f"{slot.title} has not finished in {human_duration(view.now - since)}",
         evidence=(
             evidence.fact(f"{slot.title} runs", since),
-            *evidence.from_log(view, pod.namespace, pod.name, slot.name),
+            *evidence.from_log(view, pod, slot.name),
         ),
         since=since,
         depends_on=pods.on_node(pod),

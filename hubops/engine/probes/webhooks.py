@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import NamedTuple
 
 from hubops.engine.probe import probe
 from hubops.engine.probes import endpoints, evidence, pods
@@ -15,12 +16,18 @@ from hubops.model.kube.meta import LabelSelector
 from hubops.model.kube.networking import (
     MutatingWebhookConfiguration,
     RuleWithOperations,
-    ServiceReference,
     ValidatingWebhook,
     ValidatingWebhookConfiguration,
 )
 
 Configuration = ValidatingWebhookConfiguration | MutatingWebhookConfiguration
+
+
+class Call(NamedTuple):
+    """One webhook and the configuration that it stands in."""
+
+    configuration: Configuration
+    hook: ValidatingWebhook
 
 
 @probe(
@@ -36,58 +43,47 @@ Configuration = ValidatingWebhookConfiguration | MutatingWebhookConfiguration
 def webhook_without_endpoints(view: View, *, grace: timedelta) -> Iterator[Hit]:
     """Webhooks with failurePolicy Fail whose Service is missing, or for longer than *grace* without a ready endpoint.
 
-    A webhook that is called by URL is out of view. One finding per configuration and Service.
+    A webhook that is called by URL is out of view. One finding per Service, at the first configuration that calls it.
     """
+    for (namespace, name), calls in sorted(_closed(view).items()):
+        gap = _gap(view, namespace, name, calls)
+        if gap is not None and pods.longer_than(view, gap.since, grace):
+            yield _hit(namespace, name, calls, gap)
+
+
+def _closed(view: View) -> dict[tuple[str, str], list[Call]]:
+    """The webhooks that refuse requests when they are not answered (Fail is the API's default), by their Service."""
     configurations: tuple[Configuration, ...] = (
         *view.objects.validatingwebhookconfigurations,
         *view.objects.mutatingwebhookconfigurations,
     )
+    found: dict[tuple[str, str], list[Call]] = defaultdict(list)
     for item in configurations:
-        for called, hooks in _closed(item).items():
-            yield from _judge(view, item, called, hooks, grace)
-
-
-def _closed(item: Configuration) -> dict[tuple[str, str], list[ValidatingWebhook]]:
-    """The webhooks that refuse requests when they are not answered (Fail is the API's default), by their Service."""
-    found: dict[tuple[str, str], list[ValidatingWebhook]] = defaultdict(list)
-    for hook in item.webhooks:
-        service: ServiceReference | None = hook.client_config.service
-        if service is not None and hook.rules and (hook.failure_policy or "Fail") == "Fail":
-            found[service.namespace, service.name].append(hook)
+        for hook in item.webhooks:
+            service = hook.client_config.service
+            if service is not None and hook.rules and (hook.failure_policy or "Fail") == "Fail":
+                found[service.namespace, service.name].append(Call(item, hook))
     return found
 
 
-def _judge(
-    view: View, item: Configuration, called: tuple[str, str], hooks: list[ValidatingWebhook], grace: timedelta
-) -> Iterator[Hit]:
-    namespace, name = called
+def _gap(view: View, namespace: str, name: str, calls: list[Call]) -> endpoints.Gap | None:
     service = view.find(Ref("Service", name, namespace))
-    if not isinstance(service, Service):
-        if pods.longer_than(view, item.metadata.creation_timestamp, grace):
-            since = item.metadata.creation_timestamp
-            yield _hit(item, called, hooks, f"Service {namespace}/{name} does not exist", since, ())
-        return
-    gap = endpoints.gap(view, service) if service.spec.type != "ExternalName" else None
-    if gap is not None and pods.longer_than(view, gap.since, grace):
-        yield _hit(item, called, hooks, f"Service {namespace}/{name}: {gap.words}", gap.since, gap.owners)
+    if isinstance(service, Service):
+        return endpoints.gap(view, service) if service.spec.type != "ExternalName" else None
+    created = [item.metadata.creation_timestamp for item, _ in calls if item.metadata.creation_timestamp]
+    return endpoints.Gap(words="it does not exist", since=min(created, default=None))
 
 
-def _hit(
-    item: Configuration,
-    called: tuple[str, str],
-    hooks: list[ValidatingWebhook],
-    reason: str,
-    since: datetime | None,
-    owners: tuple[Ref, ...],
-) -> Hit:
-    namespace, name = called
+def _hit(namespace: str, name: str, calls: list[Call], gap: endpoints.Gap) -> Hit:
+    first = calls[0]
+    reason = f"Service {namespace}/{name} does not answer: {gap.words}"
     return Hit(
-        ref=Ref(type(item).__name__, item.name),
-        summary=evidence.bounded(f"blocks {blocked(hooks)}: {reason}", 300),
-        evidence=tuple(_evidence(hooks)),
-        since=since,
-        depends_on=owners,
-        details={"service": name, "service_namespace": namespace, "webhook": hooks[0].name},
+        ref=Ref(type(first.configuration).__name__, first.configuration.name),
+        summary=evidence.bounded(f"blocks {blocked([hook for _, hook in calls])}: {reason}", 300),
+        evidence=tuple(_evidence(calls)),
+        since=gap.since,
+        depends_on=gap.owners,
+        details={"service": name, "namespace": namespace, "webhook": first.hook.name},
     )
 
 
@@ -110,9 +106,8 @@ def _resources(rule: RuleWithOperations) -> Iterator[str]:
             yield f"{resource}.{group}" if group else resource
 
 
-def _evidence(hooks: list[ValidatingWebhook]) -> Iterator[Evidence]:
-    for hook in hooks[:3]:
+def _evidence(calls: list[Call]) -> Iterator[Evidence]:
+    for item, hook in calls[:4]:
         timeout = f", timeout {hook.timeout_seconds}s" if hook.timeout_seconds else ""
-        yield evidence.fact(
-            f"webhook {hook.name}: failurePolicy {hook.failure_policy or 'Fail (the default)'}{timeout}"
-        )
+        policy = hook.failure_policy or "Fail (the default)"
+        yield evidence.fact(f"{type(item).__name__} {item.name}: webhook {hook.name}, failurePolicy {policy}{timeout}")
