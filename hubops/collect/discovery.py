@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -36,27 +35,6 @@ class Cluster(Protocol):
     def proxy(self, namespace: str, service: str, port: str, headers: Mapping[str, str]) -> Transport:
         """The way to the Service through the API server."""
         ...
-
-
-class Directory:
-    """A cluster whose Services are listed once for all threads that ask."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._lock = threading.Lock()
-        self._services: Sequence[Service] | None = None
-
-    def services(self) -> Sequence[Service]:
-        with self._lock:
-            if self._services is None:
-                self._services = self._cluster.services()
-            return self._services
-
-    def is_ready(self, namespace: str, service: str) -> bool:
-        return self._cluster.is_ready(namespace, service)
-
-    def proxy(self, namespace: str, service: str, port: str, headers: Mapping[str, str]) -> Transport:
-        return self._cluster.proxy(namespace, service, port, headers)
 
 
 class Endpoint(msgspec.Struct, frozen=True):

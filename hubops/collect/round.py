@@ -15,7 +15,7 @@ from hubops import __version__
 from hubops.clients.retry import Deadline
 from hubops.collect.container_logs import EVIDENCE as CONTAINER_LOGS
 from hubops.collect.container_logs import read_container_logs
-from hubops.collect.discovery import Directory
+from hubops.collect.directory import Directory
 from hubops.collect.objects import SOURCE as KUBERNETES
 from hubops.collect.objects import read_objects
 from hubops.collect.part import Part, nothing, status_of
