@@ -88,10 +88,20 @@ def _hit(
 
 
 def _evidence(expression: Expression, item: Item) -> tuple[Evidence, ...]:
-    """The fields that the expression looked at, as they are."""
-    found = ((path, _text(_field(item, path))) for path in sorted(expression.paths))
-    said = [f"{path}: {text}" for path, text in found if text is not None and not path.startswith("metadata.name")]
-    return tuple(Evidence("object", text) for text in said[:_FIELDS])
+    """The fields that the expression looked at, as they are; a list as a whole, of what was read of it."""
+    found = (_shown(item, path) for path in sorted(expression.paths) if not path.startswith("metadata.name"))
+    said = dict.fromkeys(text for text in found if text is not None)
+    return tuple(Evidence("object", text) for text in [*said][:_FIELDS])
+
+
+def _shown(item: Item, path: str) -> str | None:
+    parts = path.split(".")
+    for depth in range(1, len(parts) + 1):
+        value = _field(item, ".".join(parts[:depth]))
+        if isinstance(value, list) or depth == len(parts):
+            text = _text(value)
+            return None if text is None else f"{'.'.join(parts[:depth])}: {text}"
+    return None
 
 
 def _since(scope: Scope, since: Expression | None, item: Item) -> datetime | None:

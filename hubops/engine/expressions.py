@@ -9,12 +9,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
 from importlib.machinery import PathFinder
 from typing import Any
+
+from hubops.engine.fields import WholeObject, fields_read, names_bound
 
 #: The functions of the language that the evaluator has; operators have names that do not start with a letter.
 FUNCTIONS = frozenset(
@@ -25,14 +27,8 @@ FUNCTIONS = frozenset(
         *("getHours", "getMinutes", "getSeconds", "getMilliseconds"),
     }
 )
-_MACROS = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
 _VARIABLES = frozenset({"object", "now", "with"})
 _TYPES = frozenset({"bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"})
-_TOKEN = re.compile(
-    r"""//[^\n]*|[bB]?[rR][bB]?(?:"[^"]*"|'[^']*')|[bB]?(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
-    r"""|[A-Za-z_]\w*|\d[\w.]*|\S""",
-    re.DOTALL,
-)
 #: What the evaluator raises for an expression that does not suit its data.
 _FAILURES = (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError)
 
@@ -43,7 +39,7 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Expression:
-    """A compiled expression and the field paths of `object` that it reads ("status.conditions")."""
+    """A compiled expression and the field paths of `object` that it reads ("status.conditions.type")."""
 
     source: str
     program: Any
@@ -57,16 +53,17 @@ def compile_expression(source: str) -> Expression:
         program = _cel().compile(source)
     except ValueError as error:
         raise ExpressionError(_compiler_message(str(error))) from error
-    tokens = [token for token in _TOKEN.findall(source) if not token.startswith("//")]
-    bound = {tokens[i + 2] for i in range(len(tokens) - 2) if tokens[i] in _MACROS and tokens[i + 1] == "("}
     references = program.references()
     for name in references["functions"]:
         if name[:1].isalpha() and name not in FUNCTIONS:
             raise ExpressionError(f"there is no function {name!r} here")
     for name in references["variables"]:
-        if name not in _VARIABLES | _TYPES | bound:
+        if name not in _VARIABLES | _TYPES | names_bound(source):
             raise ExpressionError(f"there is no variable {name!r}; known: object, now, with")
-    return Expression(source, program, frozenset(_paths(tokens)))
+    try:
+        return Expression(source, program, fields_read(source))
+    except WholeObject as error:
+        raise ExpressionError(str(error)) from error
 
 
 class Scope:
@@ -89,20 +86,6 @@ class Scope:
         if not isinstance(value, bool):
             raise ExpressionError(f"the expression gives {value!r:.60}, not true or false")
         return value
-
-
-def _paths(tokens: list[str]) -> Iterator[str]:
-    """The fields that follow each `object`, up to a method call or an index."""
-    for start, token in enumerate(tokens):
-        if token != "object" or (start and tokens[start - 1] == "."):
-            continue
-        fields, at = [], start + 1
-        while tokens[at : at + 1] == ["."] and tokens[at + 2 : at + 3] != ["("]:
-            fields.append(tokens[at + 1])
-            at += 2
-        if not fields:
-            raise ExpressionError("'object' must be followed by a field, as in object.spec: only those fields are read")
-        yield ".".join(fields)
 
 
 def _compiler_message(text: str) -> str:
