@@ -16,13 +16,13 @@ Verdict = Literal["critical", "warning", "unknown", "ok"]
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How one check went. `examined` counts the objects or series it looked at, `of` says what they are ("pods")."""
+    """How one check went. `examined` counts the objects or series it looked at."""
 
     id: str
     status: Literal["fired", "passed", "unknown", "skipped"]
     reason: str | None = None
     examined: int = 0
-    of: str | None = None
+    of: str | None = None  # what was counted, for people: "pods", "nodes", "series"
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):

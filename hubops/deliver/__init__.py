@@ -1,0 +1,1 @@
+"""Where text goes: the terminal and files."""

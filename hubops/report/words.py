@@ -1,0 +1,134 @@
+"""What every format says in the same words: verdict, times, values, and the order of findings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from hubops.model.check import SEVERITIES
+from hubops.model.finding import Finding, Value
+from hubops.model.quantity import human_bytes, human_duration
+from hubops.model.report import CheckResult, Report
+from hubops.model.snapshot import Source
+
+
+def plural(number: int, noun: str) -> str:
+    """1 check, 2 checks, 1,000 checks."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def outcome(report: Report) -> str:
+    """The counts as a sentence; what could not be checked is always part of it."""
+    numbers = ((report.counts.critical, "critical"), (report.counts.warning, "warning"), (report.counts.info, "info"))
+    found = ", ".join(f"{number:,} {severity}" for number, severity in numbers if number) or "no findings"
+    if not report.checks:
+        return f"{found}, but no check was run"
+    blind = sum(check.status == "unknown" for check in report.checks)
+    if not blind:
+        return found
+    total = plural(len(report.checks), "check")
+    return f"{found}, {'and' if report.findings else 'but'} {blind} of {total} could not look"
+
+
+def read_when(report: Report) -> str:
+    """daily round, 2026-03-04 05:19:08 UTC, took 1.9 s"""
+    return f"{report.round} round, {report.taken_at:%Y-%m-%d %H:%M:%S} UTC, took {report.duration_s:.1f} s"
+
+
+def since(began: datetime, now: datetime) -> str:
+    """since 02:14 UTC, 3h 5m ago; with the date where it was another day than *now*."""
+    day = "" if began.date() == now.date() else f"{began:%Y-%m-%d} "
+    ago = f", {human_duration(now - began)} ago" if began <= now else ""
+    return f"since {day}{began:%H:%M} UTC{ago}"
+
+
+def stamp(at: datetime | None) -> str | None:
+    """RFC 3339 in UTC, 2026-03-04T05:19:08Z; the report's times are in UTC already."""
+    return at.isoformat().replace("+00:00", "Z") if at else None
+
+
+def amount(value: Value) -> str:
+    """The number with its unit, as people read it: 87.5 %, 1.2 GiB, 3h 5m, 0.25 s, 14 restarts."""
+    number, unit = value.number, value.unit
+    if unit == "ratio":
+        return f"{number * 100:.3g} %"
+    if unit == "bytes":
+        return human_bytes(number)
+    if unit == "seconds" and 60 <= abs(number) < 1e9:
+        return ("-" if number < 0 else "") + human_duration(timedelta(seconds=number))
+    text = f"{int(number):,}" if number == int(number) and abs(number) < 1e15 else f"{number:.3g}"
+    return f"{text} {'s' if unit == 'seconds' else unit}"
+
+
+def affected(finding: Finding, *, examples: int = 3) -> str | None:
+    """12 affected: cart-1, cart-2, cart-3 and 9 more; None for a finding about one object that names no other."""
+    others = [example for example in finding.examples if example != finding.ref.name]
+    shown = others[:examples]
+    if finding.affected == 1 and not shown:
+        return None
+    rest = finding.affected - len(shown)
+    more = f" and {rest:,} more" if shown and rest else ""
+    return f"{finding.affected:,} affected" + (f": {', '.join(shown)}{more}" if shown else "")
+
+
+def ordered(findings: Iterable[Finding]) -> list[Finding]:
+    """Worst first: severity; then the check that affects most; within it what affects most. Resolved ones last."""
+    found = list(findings)
+    weight: Counter[str] = Counter()
+    for finding in found:
+        weight[finding.check] += finding.affected
+    return sorted(
+        found,
+        key=lambda f: (
+            f.state == "resolved",
+            SEVERITIES.index(f.severity),
+            -weight[f.check],
+            f.check,
+            -f.affected,
+            f.ref.namespace or "",
+            f.ref.name,
+        ),
+    )
+
+
+def by_reason(checks: Iterable[CheckResult], status: str) -> dict[str, list[str]]:
+    """The ids of the checks with *status*, by their reason."""
+    groups: dict[str, list[str]] = {}
+    for check in checks:
+        if check.status == status:
+            groups.setdefault(check.reason or "no reason given", []).append(check.id)
+    return groups
+
+
+def passed(report: Report) -> str | None:
+    """14 checks passed, looking at 812 pods and 6 nodes; 2 of them found nothing to look at (a, b)."""
+    good = [check for check in report.checks if check.status == "passed"]
+    if not good:
+        return None
+    empty = [check.id for check in good if not check.examined]
+    looked = _looked_at(good)
+    text = f"{plural(len(good), 'check')} passed" + (f", looking at {looked}" if looked else "")
+    return text + (f"; {len(empty)} of them had nothing to look at: {listed(empty, 6)}" if empty else "")
+
+
+def _looked_at(checks: Sequence[CheckResult]) -> str:
+    most: dict[str, int] = {}
+    for check in checks:
+        if check.examined and check.of:
+            most[check.of] = max(most.get(check.of, 0), check.examined)
+    if most:
+        return listed([f"{number:,} {noun}" for noun, number in sorted(most.items(), key=lambda item: -item[1])], 8)
+    return ""
+
+
+def listed(items: Sequence[str], most: int) -> str:
+    """a, b, c and 4 more."""
+    shown = ", ".join(items[:most])
+    return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"
+
+
+def reached(source: Source) -> str:
+    """How a source was reached and how it went: 0.4 s, service proxy monitoring/prometheus:web."""
+    parts = [source.reason or "", source.via or "", source.url or "", f"{source.duration_s:.1f} s"]
+    return ", ".join(part for part in parts if part)
