@@ -72,9 +72,14 @@ def last_end(slot: Slot) -> ContainerStateTerminated | None:
 
 def _run(ended: ContainerStateTerminated) -> timedelta:
     """How long the last run lasted; unknown times count as no time."""
-    if ended.started_at is None or ended.finished_at is None:
+    if not _ran(ended) or ended.started_at is None or ended.finished_at is None:
         return timedelta()
     return ended.finished_at - ended.started_at
+
+
+def _ran(ended: ContainerStateTerminated) -> bool:
+    """Whether the process was started at all; the kubelet says 1970 of one that was not."""
+    return ended.started_at is None or ended.started_at.timestamp() > 0
 
 
 def _hit(view: View, pod: Pod, slot: Slot) -> Hit:
@@ -99,15 +104,17 @@ def _reason(slot: Slot, ended: ContainerStateTerminated | None, events: tuple[Ev
         return f"cannot start: {start_failure(waiting.message) or waiting.reason}"
     if ended is None:
         return "dies again and again, and no exit code is known"
-    if ended.exit_code in STOPPED and (probe_failure := _killed(events)):
-        return f"is killed because its {probe_failure}"
+    if ended.exit_code in STOPPED and (failure := _killed(events)):
+        return f"is killed because its {failure}"
     return explain_exit(ended)
 
 
 def _killed(events: tuple[Event, ...]) -> str | None:
-    """Which probe the kubelet killed the container for, in its own words, or None."""
-    for kind in ("Liveness", "Startup"):
-        if event := evidence.newest(events, "Unhealthy", containing=f"{kind} probe"):
+    """What the kubelet killed the container for, the newest first, in its own words; or None."""
+    for event in events:
+        if event.reason == "FailedPostStartHook":
+            return "postStart hook fails"
+        if event.reason == "Unhealthy" and event.message.startswith(("Liveness probe", "Startup probe")):
             text = event.message[:1].lower() + event.message[1:]
             return evidence.bounded(text.replace("probe failed", "probe fails", 1), 160)
     return None
@@ -117,7 +124,8 @@ def _evidence(view: View, pod: Pod, slot: Slot, events: tuple[Event, ...]) -> It
     if ended := last_end(slot):
         message = f": {ended.message.strip()}" if ended.message.strip() else ""
         text = f"last run of {slot.name}: {ended.reason or 'ended'}, exit code {ended.exit_code}"
-        yield evidence.fact(f"{text}, ran {human_duration(_run(ended))}{message}", ended.finished_at)
+        lasted = f"ran {human_duration(_run(ended))}" if _ran(ended) else "never ran"
+        yield evidence.fact(f"{text}, {lasted}{message}", ended.finished_at)
     if slot.waiting != "CrashLoopBackOff" and (waiting := slot.status.state.waiting):
         yield evidence.fact(f"{slot.name} waits: {waiting.reason}: {waiting.message}".removesuffix(": "))
     if event := evidence.newest(events, "Unhealthy", "Failed", "FailedPostStartHook"):

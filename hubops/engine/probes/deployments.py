@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from hubops.engine.probe import probe
-from hubops.engine.probes import evidence, pods
+from hubops.engine.probes import evidence, pods, readiness, webhooks
 from hubops.engine.probes.readiness import node_ready
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref, Value
@@ -15,8 +17,21 @@ from hubops.model.kube.core import Node, Pod
 from hubops.model.kube.meta import Condition, IntOrString, condition
 from hubops.model.kube.workloads import Deployment
 
+#: How the API server words it that an admission webhook did not answer (apiserver, admission/plugin/webhook).
+_REFUSED = re.compile(r'failed calling webhook "([^"]+)"')
 
-@probe(needs=("deployments",), uses=("pods", "replicasets", "nodes", "events"))
+
+@probe(
+    needs=("deployments",),
+    uses=(
+        "pods",
+        "replicasets",
+        "nodes",
+        "events",
+        "validatingwebhookconfigurations",
+        "mutatingwebhookconfigurations",
+    ),
+)
 def deployment_unavailable(view: View, *, grace: timedelta) -> Iterator[Hit]:
     """Deployments that miss their promise for longer than *grace*; critical where no replica is available at all.
 
@@ -83,11 +98,9 @@ def _hit(view: View, item: Deployment, since: datetime | None) -> Hit:
         number = f"{available} of {replicas} replicas available, {promised(item)} promised"
     else:
         number = f"none of {replicas} replicas available" if replicas > 1 else "its only replica is not available"
-    failure = _true(item, "ReplicaFailure")
-    cause = f": pods cannot be created: {failure.message}" if failure else ""
     return Hit(
         ref=Ref("Deployment", item.name, item.namespace),
-        summary=evidence.bounded(number + cause, 300),
+        summary=evidence.bounded(number + _cause(view, item), 300),
         evidence=tuple(_evidence(view, item)),
         value=Value(float(available), "replicas"),
         since=since,
@@ -97,13 +110,26 @@ def _hit(view: View, item: Deployment, since: datetime | None) -> Hit:
     )
 
 
+def _cause(view: View, item: Deployment) -> str:
+    """Why there are too few: what the controller says, or what most of its pods that are not ready have."""
+    if failure := _true(item, "ReplicaFailure"):
+        return f": pods cannot be created: {failure.message}"
+    reasons = Counter(readiness.reason(view, pod) for pod in _unready(view, item) if pod.spec.node_name)
+    return f": {reasons.most_common(1)[0][0]}" if reasons else ""
+
+
 def _true(item: Deployment, kind: str) -> Condition | None:
     state = condition(item.status.conditions, kind)
     return state if state is not None and state.status == "True" else None
 
 
 def _explaining(view: View, item: Deployment) -> Iterator[Ref]:
-    """What, when broken, explains it: claims that its pods wait for, and nodes if all unready pods are on lost ones."""
+    """What, when broken, explains it: webhooks that refuse its pods, claims that these wait for, and nodes.
+
+    Nodes only if all its unready pods are on lost ones.
+    """
+    if (failure := _true(item, "ReplicaFailure")) and (refused := _REFUSED.search(failure.message)):
+        yield from webhooks.configurations_of(view, refused.group(1))
     unready = _unready(view, item)
     for pod in unready:
         yield from pods.claims(view, pod)

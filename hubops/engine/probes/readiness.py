@@ -44,10 +44,10 @@ def _starting(view: View, slot: Slot) -> bool:
 
 def _hit(view: View, pod: Pod) -> Hit:
     events = pods.pod_events(view, pod)
-    slot = next((slot for slot in pods.slots(pod) if slot.role != "init container" and not slot.status.ready), None)
+    slot = _unready(pod)
     return Hit(
         ref=pods.reference(pod),
-        summary=evidence.bounded(_reason(view, pod, slot, events), 240),
+        summary=reason(view, pod),
         evidence=tuple(_evidence(pod, slot, events)),
         since=pods.not_ready_since(pod),
         depends_on=pods.on_node(pod),
@@ -55,12 +55,21 @@ def _hit(view: View, pod: Pod) -> Hit:
     )
 
 
-def _reason(view: View, pod: Pod, slot: Slot | None, events: tuple[Event, ...]) -> str:
+def _unready(pod: Pod) -> Slot | None:
+    return next((slot for slot in pods.slots(pod) if slot.role != "init container" and not slot.status.ready), None)
+
+
+def reason(view: View, pod: Pod) -> str:
+    """Why *pod*, which has a node, is not ready."""
+    return evidence.bounded(_reason(view, pod, _unready(pod)), 240)
+
+
+def _reason(view: View, pod: Pod, slot: Slot | None) -> str:
     node = next((view.find(ref) for ref in pods.on_node(pod)), None)
     if isinstance(node, Node) and not node_ready(node):
         return f"its node {node.name} is not ready"
     if slot is not None:
-        return _container_reason(slot, pods.about(events, slot.name))
+        return _container_reason(slot, pods.about(pods.pod_events(view, pod), slot.name))
     gates = [gate.condition_type for gate in pod.spec.readiness_gates]
     closed = [name for name in gates if not _true(pod, name)]
     if closed:

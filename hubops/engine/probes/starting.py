@@ -38,7 +38,11 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
          r"volume \1 asks for key \3, which its source lacks"),
         (r"Multi-Attach error for volume .*?(already used by pod\(s\) .+|already exclusively attached.*)$",
          r"its volume cannot be attached: \1"),
+        (r'MountVolume\.\S+ (?:\w+ )?failed for volume "([^"]+)" : mount failed: .*?Mounting arguments: (.*?) /\S+'
+         r" Output: (?:mount(?:\.\w+)?: (?:/\S+: )?)?(.+)$", r"volume \1 cannot be mounted (\2): \3"),
         (r'MountVolume\.\S+ (?:\w+ )?failed for volume "([^"]+)" : (.+)$', r"volume \1 cannot be mounted: \2"),
+        # What follows names the pod, which the finding does.
+        (r"(container has runAsNonRoot and .+?|container's runAsUser breaks non-root policy) \(pod: .+$", r"\1"),
         (r'AttachVolume\.\S+ failed for volume "([^"]+)" : (.+)$', r"volume \1 cannot be attached: \2"),
         (r"unmounted volumes=\[(.*?)\].*?(timed out waiting for the condition|context deadline exceeded)",
          r"volumes \1 are not mounted in time"),

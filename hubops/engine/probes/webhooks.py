@@ -51,14 +51,14 @@ def webhook_without_endpoints(view: View, *, grace: timedelta) -> Iterator[Hit]:
             yield _hit(namespace, name, calls, gap)
 
 
+def _configurations(view: View) -> tuple[Configuration, ...]:
+    return (*view.objects.validatingwebhookconfigurations, *view.objects.mutatingwebhookconfigurations)
+
+
 def _closed(view: View) -> dict[tuple[str, str], list[Call]]:
     """The webhooks that refuse requests when they are not answered (Fail is the API's default), by their Service."""
-    configurations: tuple[Configuration, ...] = (
-        *view.objects.validatingwebhookconfigurations,
-        *view.objects.mutatingwebhookconfigurations,
-    )
     found: dict[tuple[str, str], list[Call]] = defaultdict(list)
-    for item in configurations:
+    for item in _configurations(view):
         for hook in item.webhooks:
             service = hook.client_config.service
             if service is not None and hook.rules and (hook.failure_policy or "Fail") == "Fail":
@@ -67,11 +67,28 @@ def _closed(view: View) -> dict[tuple[str, str], list[Call]]:
 
 
 def _gap(view: View, namespace: str, name: str, calls: list[Call]) -> endpoints.Gap | None:
-    service = view.find(Ref("Service", name, namespace))
-    if isinstance(service, Service):
-        return endpoints.gap(view, service) if service.spec.type != "ExternalName" else None
     created = [item.metadata.creation_timestamp for item, _ in calls if item.metadata.creation_timestamp]
-    return endpoints.Gap(words="it does not exist", since=min(created, default=None))
+    service = view.find(Ref("Service", name, namespace))
+    if not isinstance(service, Service):
+        return endpoints.Gap(words="it does not exist", since=min(created, default=None))
+    if service.spec.type == "ExternalName":
+        return None
+    for port in sorted({_port(call) for call in calls} - {port.port for port in service.spec.ports}):
+        return endpoints.Gap(words=f"it has no port {port}", since=min(created, default=None))
+    return endpoints.gap(view, service)
+
+
+def _port(call: Call) -> int:
+    """The port that the API server calls; its default is 443."""
+    service = call.hook.client_config.service
+    return (service.port if service else None) or 443
+
+
+def configurations_of(view: View, hook: str) -> Iterator[Ref]:
+    """The configurations with a webhook called *hook*, as the API server names it when it refuses a request."""
+    for item in _configurations(view):
+        if hook in (each.name for each in item.webhooks):
+            yield Ref(type(item).__name__, item.name)
 
 
 def _hit(namespace: str, name: str, calls: list[Call], gap: endpoints.Gap) -> Hit:
