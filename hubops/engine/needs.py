@@ -22,6 +22,7 @@ _ABOVE = {
     "replicasets": ("deployments",),
     "jobs": ("cronjobs",),
 }
+_QUERIES = ("promql:", "logql:")
 #: How the reason begins for evidence that nobody asked for.
 NOT_READ = "this snapshot holds no"
 
@@ -73,7 +74,9 @@ def required(check: Check, sets: Sequence[ParameterSet], probes: Mapping[str, Pr
 
 def missing(names: Iterable[str], snapshot: Snapshot) -> list[tuple[str, str]]:
     """Which of the evidence *names* the snapshot lacks, and why."""
-    read = set(snapshot.read)
+    # An answer without series is there and empty; one that is not there at all was never given, whatever `read` says.
+    answered = {f"promql:{query}" for query in snapshot.metrics} | {f"logql:{query}" for query in snapshot.log_metrics}
+    read = {name for name in snapshot.read if name in answered or not name.startswith(_QUERIES)}
     lacking = []
     for name in names:
         if name in snapshot.unread:

@@ -102,3 +102,9 @@ def test_what_is_missing_says_why() -> None:
         ("raw:pods", "this snapshot holds no pods"),
         ("container-logs", "this snapshot holds no container logs"),
     ]
+
+
+def test_a_query_that_counts_as_read_has_an_answer() -> None:
+    read = ("promql:up", "promql:down", "logql:rate")
+    taken = snapshot(read=read, metrics={"up": ()}, log_metrics={"rate": ()})
+    assert [name for name, _ in missing(read, taken)] == ["promql:down"]
