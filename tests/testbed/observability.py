@@ -125,7 +125,13 @@ class Observability:
         self._list(listed.values())
 
     def unscrape(self, key: str) -> None:
+        """Scrape this target no more; returns when Prometheus has let go of it."""
         self._list(entry for entry in self._listed() if entry["labels"]["__metrics_path__"] != f"/{key}")
+        poll(lambda: f"/{key}" not in self._scraped_paths(), f"target {key} gone", 30)
+
+    def _scraped_paths(self) -> set[str]:
+        answer = self._call("GET", f"{self.urls.prometheus}/api/v1/targets", params={"state": "active"})
+        return {target["discoveredLabels"]["__metrics_path__"] for target in answer.json()["data"]["activeTargets"]}
 
     def _listed(self) -> list[dict[str, Any]]:
         listed: list[dict[str, Any]] = json.loads((self.directory / "targets.json").read_text())

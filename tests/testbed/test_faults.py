@@ -1,15 +1,38 @@
-"""Every fault can be injected and cleared, and then nothing is left of it."""
+"""On the healthy platform hubops finds nothing. Of every fault it finds the object and the cause, and nothing besides.
+
+And once a fault is cleared, nothing is left of it.
+"""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.testbed import sample
 from tests.testbed.bed import Testbed
-from tests.testbed.faults import FAULTS, Fault
+from tests.testbed.faults import FAULTS, Expected, Fault
 from tests.testbed.process import poll
+
+HUBOPS = [sys.executable, "-c", "from hubops.cli import main; main()"]
+
+
+def daily(testbed: Testbed) -> dict[str, Any]:
+    command = [*HUBOPS, "daily", "--config", str(testbed.config), "--output", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode in (0, 1, 2), done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def is_about(finding: dict[str, Any], expected: Expected) -> bool:
+    ref = finding["ref"]
+    there = (finding["check"], ref["kind"], ref.get("namespace"), ref["name"])
+    return there == (expected.check, expected.kind, expected.namespace, expected.name)
 
 
 @pytest.fixture(params=list(FAULTS.values()), ids=list(FAULTS))
@@ -19,8 +42,25 @@ def fault(request: pytest.FixtureRequest, testbed: Testbed) -> Iterator[Fault]:
     chosen.clear(testbed)
 
 
-def test_leaves_no_trace(testbed: Testbed, fault: Fault) -> None:
+def test_healthy_platform_is_quiet(testbed: Testbed) -> None:
+    report = daily(testbed)
+    assert report["findings"] == []
+    assert report["verdict"] == "ok"
+    assert sample.problems(testbed) == []
+
+
+def test_found_then_gone(testbed: Testbed, fault: Fault) -> None:
     fault.inject(testbed)
+    found: list[dict[str, Any]] = []
+
+    def seen() -> bool:
+        found[:] = daily(testbed)["findings"]
+        return any(is_about(finding, fault.expect) for finding in found)
+
+    poll(seen, f"{fault.name} found", 20, every=0.5)
+    (finding,) = (finding for finding in found if is_about(finding, fault.expect))
+    assert fault.expect.cause in json.dumps(finding)
+    assert {other["check"] for other in found if other is not finding} <= set(fault.also)
     fault.clear(testbed)
     left: list[str] = []
 

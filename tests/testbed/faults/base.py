@@ -86,4 +86,3 @@ def patch_conditions(conditions: list[Object], changes: dict[str, Object]) -> li
     """The conditions with those of the given types changed or added."""
     kept = [c for c in conditions if c["type"] not in changes]
     return kept + [{"type": kind, **change} for kind, change in changes.items()]
-

@@ -15,6 +15,8 @@ from tests.testbed.sample import certificate
 if TYPE_CHECKING:
     from tests.testbed.bed import Testbed
 
+SINCE = dt.timedelta(hours=2)
+
 
 def node(bed: Testbed, name: str) -> Object:
     found = bed.api.get("Node", None, name)
@@ -118,8 +120,9 @@ class Created(Fault):
     def inject(self, bed: Testbed) -> None:
         for obj in self.objects:
             bed.api.apply(obj)
-        if self.expect.namespace:
-            older(bed, self.expect.namespace, self.expect.name, dt.timedelta(hours=2))
+            if namespace := obj["metadata"].get("namespace"):
+                older(bed, namespace, obj["metadata"]["name"], SINCE)
+        bed.backdate(SINCE, f"/registry/validatingwebhookconfigurations/{self.expect.name}")
 
     def clear(self, bed: Testbed) -> None:
         remove(bed, *self.objects)

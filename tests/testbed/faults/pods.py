@@ -243,6 +243,6 @@ FAULTS: tuple[Fault, ...] = (
         probe_events,
     ),
     _pull("not-found", "shop", "search", "registry.example.com/shop/search:2.9.9", NOT_FOUND, "not found"),
-    _pull("denied", "payments", "invoices", "registry.example.com/payments/invoices:1.0.3", DENIED, "401 Unauthorized"),
+    _pull("denied", "payments", "invoices", "registry.example.com/payments/invoices:1.0.3", DENIED, "credentials"),
     _pull("rate-limited", "shop", "assets", "docker.io/library/nginx:1.27.2", RATE_LIMITED, "429 Too Many Requests"),
 )
