@@ -14,6 +14,7 @@ import msgspec
 from hubops.clients.answer import body_as
 from hubops.clients.http import Response
 from hubops.clients.kube.access import Access
+from hubops.clients.kube.ahead import Ahead
 from hubops.clients.kube.discovery import Discovery
 from hubops.clients.kube.envelope import MEDIA_TYPE, protobuf_page
 from hubops.clients.kube.errors import NoConnection, NotServed, Unauthorized
@@ -26,10 +27,8 @@ from hubops.clients.kube.session import JSON, Request, Session
 from hubops.clients.retry import Deadline, retrying
 from hubops.config import KubernetesConfig
 from hubops.errors import ClusterUnreachable, Permanent, SourceError
-from hubops.model.kube.core import Service
 from hubops.model.kube.kinds import BY_PLURAL, Kind
 from hubops.model.kube.meta import Object
-from hubops.model.kube.networking import EndpointSlice
 from hubops.model.text import inert
 
 T = TypeVar("T")
@@ -38,8 +37,6 @@ T = TypeVar("T")
 _JSON_PAGE = 250
 #: Overload at an API server passes in seconds; it says so with Retry-After: 1.
 _ATTEMPTS = 6
-#: For a round that sets no deadline of its own, in seconds.
-_DEADLINE = 300.0
 #: A log line may be as long as its writer likes.
 _LOG_BYTES = 2**20
 
@@ -70,13 +67,13 @@ class KubeClient:
         self,
         config: KubernetesConfig,
         *,
-        deadline: Deadline | None = None,
+        deadline: Deadline,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        self.deadline = deadline or Deadline(_DEADLINE)
+        self.deadline = deadline
         self.concurrency = config.concurrency
         self._config = config
-        self._access = Access(config, environ)
+        self._access = _access(config, deadline, environ)
         self._session = Session(self._access, self.deadline)
         self._discovery = Discovery(lambda path: self._get(Request(path=path), f"get {path}"))
 
@@ -131,18 +128,6 @@ class KubeClient:
             return self._read(request, f"list {resource}", lambda answer: pruner.page(answer.body, resource))
 
         return read_all(fetch)
-
-    def services(self) -> tuple[Service, ...]:
-        """All Services."""
-        return tuple(item for item in self.list(BY_PLURAL["services"]) if isinstance(item, Service))
-
-    def is_ready(self, namespace: str, service: str) -> bool:
-        """Whether the Service has a ready endpoint; the API leaves `ready` out for a yes."""
-        slices = self.list(
-            BY_PLURAL["endpointslices"], namespace=namespace, labels=f"kubernetes.io/service-name={service}"
-        )
-        found = (endpoint for item in slices if isinstance(item, EndpointSlice) for endpoint in item.endpoints or ())
-        return any(endpoint.conditions.ready is not False for endpoint in found)
 
     def proxy(self, namespace: str, service: str, port: str, headers: Mapping[str, str] | None = None) -> ServiceProxy:
         """The way to a Service through the API server; *service* is "https:name" for one that speaks TLS."""
@@ -204,6 +189,14 @@ class KubeClient:
         if isinstance(error, Unauthorized):
             raise ClusterUnreachable(f"{self.server}: {error}") from error
         raise error
+
+
+def _access(config: KubernetesConfig, deadline: Deadline, environ: Mapping[str, str]) -> Access:
+    """The access, within the deadline: a credential plugin may wait for someone to log in."""
+    try:
+        return Ahead(lambda: Access(config, environ)).result(timeout=deadline.remaining())
+    except TimeoutError as error:
+        raise ClusterUnreachable(f"no credentials within the run's deadline of {deadline.seconds:g} s") from error
 
 
 def _page_of(kind: Kind, answer: Response) -> Page[Object]:

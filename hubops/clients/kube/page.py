@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Generic, TypeVar
 
+from hubops.clients.kube.ahead import Ahead
 from hubops.clients.kube.errors import Expired
 from hubops.errors import Retryable
 
@@ -41,28 +41,8 @@ def _pages(fetch: Callable[[str], Page[T]]) -> tuple[T, ...]:
     items: list[T] = []
     page = fetch("")
     while page.token:
-        following = _Ahead(fetch, page.token)
+        following = Ahead(partial(fetch, page.token))
         items.extend(page.items)
         page = following.result()
     items.extend(page.items)
     return tuple(items)
-
-
-class _Ahead(Generic[T]):
-    """A page that is fetched in a thread of its own: a daemon, so that one that hangs keeps no process alive."""
-
-    def __init__(self, fetch: Callable[[str], Page[T]], token: str) -> None:
-        self._outcome: queue.SimpleQueue[Page[T] | BaseException] = queue.SimpleQueue()
-        threading.Thread(target=self._run, args=(fetch, token), daemon=True).start()
-
-    def _run(self, fetch: Callable[[str], Page[T]], token: str) -> None:
-        try:
-            self._outcome.put(fetch(token))
-        except BaseException as error:  # noqa: BLE001 - handed over whole, and raised again by result
-            self._outcome.put(error)
-
-    def result(self) -> Page[T]:
-        outcome = self._outcome.get()
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
