@@ -92,7 +92,9 @@ def _overview(findings: Sequence[Finding], report: Report) -> str:
 
 
 def _finding(number: int, finding: Finding, report: Report, options: Options) -> list[str]:
-    facts = [f"Check {code(finding.check)}", f"{finding.state}"]
+    facts = [f"Check {code(finding.check)}"]
+    if words.has_history(report):
+        facts.append(finding.state)
     if finding.value:
         facts.append(prose(words.amount(finding.value)))
     if finding.since:

@@ -76,18 +76,13 @@ def _finding(page: Page, finding: Finding, report: Report) -> None:
     page.add((str(finding.ref), "strong"), (team, "quiet"), label=label, column=LABEL)
     page.add(finding.summary, indent=2)
     facts = [finding.check]
-    if report_has_history(report) and finding.state != "resolved":
+    if words.has_history(report) and finding.state != "resolved":
         facts.append(finding.state)
     if finding.value:
         facts.append(words.amount(finding.value))
     if finding.since:
         facts.append(words.since(finding.since, report.taken_at))
     page.add(", ".join(facts), indent=2)
-
-
-def report_has_history(report: Report) -> bool:
-    """Whether an earlier run was there to compare with: without one every finding is new, which says nothing."""
-    return any(finding.state != "new" for finding in report.findings)
 
 
 def _details(page: Page, finding: Finding, options: Options) -> None:

@@ -92,6 +92,11 @@ def ordered(findings: Iterable[Finding]) -> list[Finding]:
     )
 
 
+def has_history(report: Report) -> bool:
+    """Whether an earlier run was there to compare with: without one every finding is new, which says nothing."""
+    return any(finding.state != "new" for finding in report.findings)
+
+
 def by_reason(checks: Iterable[CheckResult], status: str) -> dict[str, list[str]]:
     """The ids of the checks with *status*, by their reason."""
     groups: dict[str, list[str]] = {}

@@ -260,3 +260,5 @@ def test_shipped_runbooks_are_understood(file: Path) -> None:
     assert book.title
     assert tuple(section.heading for section in book.sections if section.level == 2) == runbook.SECTIONS
     assert any(step.read_only for _, step in book.steps), "nothing to look at first"
+    named = {match[1] for _, step in book.steps for match in shell.PLACEHOLDER.finditer(step.text)}
+    assert named <= runbook.PLACEHOLDERS | {"end", "print", "next", "exit"}, "a typing error, or a new name"
