@@ -42,7 +42,7 @@ class Alertmanager:
 
     def alerts(self) -> tuple[Alert, ...]:
         """All alerts in every state, in the order in which the server lists them."""
-        return retrying(self._alerts, timeout=self._timeout, deadline=self._deadline)
+        return retrying(self._alerts, timeout=self._timeout, deadline=self._deadline, patience=self._timeout)
 
     def _alerts(self, timeout: float) -> tuple[Alert, ...]:
         response = self._transport.get("/api/v2/alerts", _ALL, timeout)

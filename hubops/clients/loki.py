@@ -74,7 +74,7 @@ class Loki:
                 raise Permanent(f"{_SERVER}: {inert(envelope.error or 'no success and no reason', limit=300)}")
             return envelope.data
 
-        return retrying(attempt, timeout=self._timeout, deadline=self._deadline)
+        return retrying(attempt, timeout=self._timeout, deadline=self._deadline, patience=self._timeout)
 
 
 @contextmanager

@@ -43,7 +43,12 @@ class Prometheus:
     def query(self, promql: str, at: datetime) -> Answer:
         """The answer at the moment *at*. An error names the query."""
         try:
-            return retrying(lambda left: self._query(promql, at, left), timeout=self._timeout, deadline=self._deadline)
+            return retrying(
+                lambda left: self._query(promql, at, left),
+                timeout=self._timeout,
+                deadline=self._deadline,
+                patience=self._timeout,
+            )
         except Permanent as error:
             raise Permanent(f"{error} (query: {inert(promql, limit=200)})", status=error.status) from error
 
@@ -56,7 +61,7 @@ class Prometheus:
             midway = before + (datetime.now(UTC) - before) / 2
             return answer.samples[0].at - midway
 
-        return retrying(ask, timeout=self._timeout, deadline=self._deadline)
+        return retrying(ask, timeout=self._timeout, deadline=self._deadline, patience=self._timeout)
 
     def _query(self, promql: str, at: datetime | None, timeout: float) -> Answer:
         # The server is told to give up when hubops does: a query that nobody waits for is only load.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -33,7 +34,7 @@ class Deadline:
         """The lesser of *timeout* and what is left of the run, in seconds. Raises Permanent when nothing is left."""
         left = self.remaining()
         if left <= 0:
-            raise Permanent(f"not read: the run's deadline of {self.seconds:g} s was over")
+            raise Permanent(f"the run's deadline of {self.seconds:g} s was over")
         return min(timeout, left)
 
     def cancel(self) -> None:
@@ -52,18 +53,20 @@ def retrying(
     deadline: Deadline,
     attempts: int = ATTEMPTS,
     first_pause: float = FIRST_PAUSE,
+    patience: float = math.inf,
 ) -> T:
     """What `call(seconds)` returns; each attempt gets *timeout* seconds, or what is left of the run.
 
-    Only Retryable is tried again, after the pause the server asked for or a growing one. Raises the last Retryable,
-    and Permanent at once.
+    Only Retryable is tried again, after the pause the server asked for or a growing one, and not once *patience*
+    seconds have gone by. Raises the last Retryable, and Permanent at once.
     """
+    began = time.monotonic()
     for attempt in range(1, attempts):
         try:
             return call(deadline.bound(timeout))
         except Retryable as error:
             pause = pause_before(attempt, error.retry_after, first_pause)
-            if pause > LONGEST_PAUSE or pause >= deadline.remaining():
+            if pause > min(LONGEST_PAUSE, deadline.remaining(), began + patience - time.monotonic()):
                 raise
             deadline.pause(pause)
     return call(deadline.bound(timeout))

@@ -8,10 +8,11 @@ from typing import Protocol
 
 import msgspec
 
-from hubops.clients.http import DirectTransport, Response, Transport
+from hubops.clients.http import DirectTransport, Transport
+from hubops.clients.proxied import Proxied
 from hubops.collect.wellknown import Candidate, Role, candidates
 from hubops.config import EndpointConfig
-from hubops.errors import ConfigError, Permanent
+from hubops.errors import ConfigError, Permanent, SourceError
 from hubops.model.kube.core import Service
 
 #: "namespace/service:port" as Kubernetes writes it; "https:" before the service for one that speaks TLS.
@@ -60,22 +61,31 @@ def locate(role: Role, config: EndpointConfig, cluster: Cluster) -> Endpoint:
     else:
         chosen, how = _found(role, cluster)
     transport = cluster.proxy(chosen.namespace, chosen.service, chosen.port, _headers(config))
-    return Endpoint(
-        Prefixed(transport, chosen.prefix) if chosen.prefix else transport, f"service proxy {chosen}, {how}"
-    )
+    return Endpoint(Proxied(transport, str(chosen), chosen.prefix), f"service proxy {chosen}, {how}")
 
 
 def _found(role: Role, cluster: Cluster) -> tuple[Candidate, str]:
-    found = candidates(role, cluster.services())
+    advice = f"{role}.url or {role}.service in hubops.yaml says where it is, {role}.enabled: false that there is none"
+    try:
+        found = candidates(role, cluster.services())
+    except SourceError as error:
+        raise Permanent(f"{_CALLED[role]} cannot be looked for: {error}; {advice}") from error
     for candidate in found:
-        if cluster.is_ready(candidate.namespace, candidate.service):
+        if _may_be_ready(cluster, candidate):
             others = [str(other) for other in found if other != candidate]
             also = f" (also there: {', '.join(others[:3])}{', …' if others[3:] else ''})" if others else ""
             return candidate, f"found by its labels{also}"
-    advice = f"{role}.url or {role}.service in hubops.yaml says where it is, {role}.enabled: false that there is none"
     if found:
         raise Permanent(f"{found[0]} has no ready endpoint; {advice}")
     raise Permanent(f"not found: no Service has the labels of a known {_CALLED[role]}; {advice}")
+
+
+def _may_be_ready(cluster: Cluster, candidate: Candidate) -> bool:
+    """Whether the Service has a ready endpoint; where that is not shown to hubops, asking the Service will tell."""
+    try:
+        return cluster.is_ready(candidate.namespace, candidate.service)
+    except SourceError:
+        return True
 
 
 def _configured(role: Role, text: str) -> Candidate:
@@ -97,18 +107,3 @@ def _proxied(role: Role, config: EndpointConfig) -> None:
 
 def _headers(config: EndpointConfig) -> dict[str, str]:
     return {**config.headers, **({"X-Scope-OrgID": config.tenant} if config.tenant else {})}
-
-
-class Prefixed:
-    """The way to an API that does not start at the root of its server."""
-
-    def __init__(self, transport: Transport, prefix: str) -> None:
-        self._transport = transport
-        self._prefix = prefix
-
-    @property
-    def url(self) -> str:
-        return self._transport.url + self._prefix
-
-    def get(self, path: str, params: Mapping[str, str], timeout: float) -> Response:
-        return self._transport.get(self._prefix + path, params, timeout)

@@ -15,8 +15,8 @@ from hubops.model.logql import fill_labels
 from hubops.model.snapshot import LogLine, Needs, Sample
 from hubops.model.text import REDACTED, redact
 
-#: Log queries are heavier than metric queries: two at once.
-AT_ONCE = 2
+#: As many as for metrics: Loki splits each query among its own workers anyway.
+AT_ONCE = 4
 #: Sample lines are read for this many series of a query, the largest first; a report shows no more.
 SERIES = 10
 LINES = 5

@@ -61,5 +61,5 @@ def status_of(part: Part) -> tuple[Status, str | None]:
 def _unread(part: Part, reasons: Sequence[str]) -> list[str]:
     if not reasons:
         return []
-    first = reasons[0] + (f" (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else "")
+    first = reasons[0] + (f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else "")
     return [f"{len(part.unread)} of {len(part.read) + len(part.unread)} not read: {first}" if part.read else first]

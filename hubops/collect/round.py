@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,9 +20,9 @@ from hubops.collect.directory import Directory
 from hubops.collect.objects import SOURCE as KUBERNETES
 from hubops.collect.objects import read_objects
 from hubops.collect.part import Part, nothing, status_of
-from hubops.collect.sources import Reader, SourceRead, said
-from hubops.collect.threads import GRACE, gather
-from hubops.collect.wellknown import ROLES, Role
+from hubops.collect.sources import Reader, SourceRead, failed, said
+from hubops.collect.threads import GRACE, begin, gather
+from hubops.collect.wellknown import ROLES
 from hubops.config import Config
 from hubops.errors import ClusterUnreachable, SourceError
 from hubops.model.snapshot import Needs, Snapshot, Source
@@ -47,12 +48,14 @@ def collect(
     told = _Told(progress)
     reader = Reader(config=config, needs=needs, at=at, cluster=Directory(client), deadline=deadline, progress=told)
     try:
-        reads = _read_sources(reader, client)
-        logs = _read_logs(reader, client, reads)
+        reads = _read(reader, client)
     except KeyboardInterrupt:
         deadline.cancel()
         raise
-    return _snapshot(_cluster_name(config, client), at, reads, logs)
+    unreachable = reads[KUBERNETES].unreachable
+    if unreachable and not any(read.part.read for read in reads.values()):
+        raise unreachable
+    return _snapshot(_cluster_name(config, client), at, reads)
 
 
 class _Told:
@@ -70,38 +73,41 @@ class _Told:
         self._progress(line)
 
 
-def _read_sources(reader: Reader, client: KubeClient) -> dict[str, SourceRead]:
-    """All sources at once. Raises ClusterUnreachable where that is all there is to say."""
-    needs = reader.needs
-    wanted: dict[str, tuple[str, ...]] = {KUBERNETES: (*sorted(needs.kinds), *sorted(needs.custom))}
-    wanted.update(reader.wanted().items())
-
-    def read(name: str) -> SourceRead:
-        if name == KUBERNETES:
-            return _read_kubernetes(reader, client, wanted[name])
-        return reader.read(cast(Role, name))
-
-    # Each keeps the deadline itself; one that does not is left behind a little later.
-    results = gather(wanted, read, at_once=len(wanted), deadline=reader.deadline, grace=4 * GRACE)
-    reads = {name: _late(name, wanted[name], r) if isinstance(r, SourceError) else r for name, r in results.items()}
-    unreachable = reads[KUBERNETES].unreachable
-    if unreachable and not any(read.part.read for read in reads.values()):
-        raise unreachable
-    return reads
+def _read(reader: Reader, client: KubeClient) -> dict[str, SourceRead]:
+    """All sources at once; the logs of containers follow the objects and Loki, and wait for nothing else."""
+    tasks: dict[str, Callable[[], SourceRead]] = {role: partial(reader.read, role) for role in reader.wanted()}
+    first: dict[str, Callable[[], SourceRead]] = {KUBERNETES: partial(_read_kubernetes, reader, client)}
+    if "loki" in tasks:
+        first["loki"] = tasks.pop("loki")
+    others = begin(partial(_at_once, reader, tasks))
+    reads = _at_once(reader, first)
+    if reader.needs.container_logs:
+        reads[CONTAINER_LOGS] = SourceRead(part=_read_logs(reader, client, reads))
+    return {**reads, **others()}
 
 
-def _late(name: str, wanted: tuple[str, ...], error: SourceError) -> SourceRead:
-    return SourceRead(part=nothing(wanted, str(error)), source=Source(name=name, status="failed", reason=str(error)))
+def _at_once(reader: Reader, tasks: Mapping[str, Callable[[], SourceRead]]) -> dict[str, SourceRead]:
+    """Each task keeps the deadline itself; what does not is left behind a little later."""
+    results = gather(tasks, lambda name: tasks[name](), at_once=len(tasks), deadline=reader.deadline, grace=2 * GRACE)
+    wanted: dict[str, tuple[str, ...]] = {KUBERNETES: _objects(reader), **dict(reader.wanted().items())}
+    return {
+        name: failed(name, wanted[name], result) if isinstance(result, SourceError) else result
+        for name, result in results.items()
+    }
 
 
-def _read_kubernetes(reader: Reader, client: KubeClient, wanted: tuple[str, ...]) -> SourceRead:
+def _objects(reader: Reader) -> tuple[str, ...]:
+    return (*sorted(reader.needs.kinds), *sorted(reader.needs.custom))
+
+
+def _read_kubernetes(reader: Reader, client: KubeClient) -> SourceRead:
     """The objects; none of them where the API server cannot be reached, and only then it has failed."""
     began = time.monotonic()
     try:
         part = read_objects(client, reader.needs, deadline=reader.deadline, progress=reader.progress)
     except ClusterUnreachable as error:
         source = said(KUBERNETES, "failed", str(error), began, url=client.server)
-        return SourceRead(part=nothing(wanted, str(error)), source=source, unreachable=error)
+        return SourceRead(part=nothing(_objects(reader), str(error)), source=source, unreachable=error)
     status, reason = status_of(part)
     status = "partial" if status == "failed" else status
     return SourceRead(part=part, source=said(KUBERNETES, status, reason, began, url=client.server))
@@ -110,8 +116,6 @@ def _read_kubernetes(reader: Reader, client: KubeClient, wanted: tuple[str, ...]
 def _read_logs(reader: Reader, client: KubeClient, reads: Mapping[str, SourceRead]) -> Part:
     """The logs of the containers that crash, which only the objects tell."""
     objects = reads[KUBERNETES].part
-    if not reader.needs.container_logs:
-        return Part()
     if "pods" not in objects.read:
         return nothing([CONTAINER_LOGS], objects.unread.get("pods", "no pods were read, so none is known to crash"))
     return read_container_logs(
@@ -125,12 +129,11 @@ def _read_logs(reader: Reader, client: KubeClient, reads: Mapping[str, SourceRea
     )
 
 
-def _snapshot(cluster: str, at: datetime, reads: Mapping[str, SourceRead], logs: Part) -> Snapshot:
-    none = SourceRead(part=Part())
-    kubernetes = reads[KUBERNETES].part
-    prometheus, alertmanager, loki = (reads.get(role, none).part for role in ROLES)
-    parts = (kubernetes, prometheus, alertmanager, loki, logs)
-    sources = (read.source for read in reads.values() if read.source)
+def _snapshot(cluster: str, at: datetime, reads: Mapping[str, SourceRead]) -> Snapshot:
+    parts = {name: read.part for name, read in reads.items()}
+    kubernetes, logs = parts[KUBERNETES], parts.get(CONTAINER_LOGS, Part())
+    prometheus, alertmanager, loki = (parts.get(role, Part()) for role in ROLES)
+    sources = (reads[name].source for name in (KUBERNETES, *ROLES) if name in reads)
     return Snapshot(
         hubops_version=__version__,
         cluster=cluster,
@@ -143,14 +146,15 @@ def _snapshot(cluster: str, at: datetime, reads: Mapping[str, SourceRead], logs:
         log_lines=loki.log_lines,
         alerts=alertmanager.alerts,
         container_logs=logs.container_logs,
-        sources=tuple(_noted(s, logs.remarks) if s.name == KUBERNETES else s for s in sources),
-        read=tuple(name for part in parts for name in part.read),
-        unread={name: reason for part in parts for name, reason in part.unread.items()},
+        sources=tuple(_noted(source, logs.remarks) for source in sources if source),
+        read=tuple(name for part in parts.values() for name in part.read),
+        unread={name: reason for part in parts.values() for name, reason in part.unread.items()},
     )
 
 
 def _noted(source: Source, remarks: Sequence[str]) -> Source:
-    if not remarks:
+    """The logs of containers that are missing are the API server's: it is the last that was asked for them."""
+    if not remarks or source.name != KUBERNETES:
         return source
     reason = "; ".join([*([source.reason] if source.reason else []), *remarks])
     return msgspec.structs.replace(source, status="partial" if source.status == "ok" else source.status, reason=reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -95,6 +96,11 @@ class Reader:
         config = self.config
         endpoints = {"prometheus": config.prometheus, "alertmanager": config.alertmanager, "loki": config.loki}
         return endpoints[role]
+
+
+def failed(name: str, wanted: Iterable[str], error: SourceError) -> SourceRead:
+    """A source that brought nothing of what was *wanted*, because of *error*."""
+    return SourceRead(part=nothing(wanted, str(error)), source=Source(name=name, status="failed", reason=str(error)))
 
 
 def said(

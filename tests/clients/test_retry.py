@@ -65,6 +65,18 @@ def test_a_pause_beyond_the_deadline_or_all_patience_is_not_waited_for(pause: fl
     assert time.monotonic() - began < 1
 
 
+def test_what_takes_all_patience_is_not_tried_again() -> None:
+    class Hangs(Flaky):
+        def __call__(self, timeout: float) -> str:
+            threading.Event().wait(timeout)
+            return super().__call__(timeout)
+
+    call = Hangs(9, Retryable("did not answer"))
+    with pytest.raises(Retryable):
+        retrying(call, timeout=0.2, deadline=Deadline(60), first_pause=0.001, patience=0.2)
+    assert len(call.timeouts) == 1
+
+
 def test_an_attempt_gets_no_more_time_than_the_run_has_left() -> None:
     call = Flaky(0, Permanent(""))
     run(call, seconds=2, timeout=30)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from hubops.clients.http import Response
-from hubops.collect.discovery import Endpoint, Prefixed, locate
+from hubops.collect.discovery import locate
 from hubops.config import BasicAuth, EndpointConfig
 from hubops.errors import ConfigError, Permanent
 from hubops.model.kube.core import Service
@@ -26,7 +26,15 @@ class Way:
 
 
 class Cluster:
-    def __init__(self, services: Sequence[Service] = (), down: Sequence[str] = (), forbidden: bool = False) -> None:
+    def __init__(
+        self,
+        services: Sequence[Service] = (),
+        down: Sequence[str] = (),
+        forbidden: bool = False,
+        hidden: bool = False,
+    ) -> None:
+        self.ways: list[Way] = []
+        self._hidden = hidden
         self._services = services
         self._down = down
         self._forbidden = forbidden
@@ -37,10 +45,13 @@ class Cluster:
         return self._services
 
     def is_ready(self, namespace: str, service: str) -> bool:
+        if self._hidden:
+            raise Permanent("user jane may not list endpointslices (403)", status=403)
         return f"{namespace}/{service}" not in self._down
 
     def proxy(self, namespace: str, service: str, port: str, headers: Mapping[str, str]) -> Way:
-        return Way(f"https://api/{namespace}/{service}:{port}", headers)
+        self.ways.append(Way(f"https://api/{namespace}/{service}:{port}", headers))
+        return self.ways[-1]
 
 
 STACK = Cluster([*KUBE_PROMETHEUS_STACK, *LOKI_DISTRIBUTED])
@@ -76,8 +87,15 @@ def test_nothing_is_there() -> None:
 
 
 def test_services_that_may_not_be_listed() -> None:
-    with pytest.raises(Permanent, match="user jane may not list services"):
+    with pytest.raises(
+        Permanent, match=r"Loki cannot be looked for: user jane may not list services \(403\); loki\.url"
+    ):
         locate("loki", EndpointConfig(), Cluster(forbidden=True))
+
+
+def test_endpoints_that_may_not_be_listed_are_tried() -> None:
+    cluster = Cluster(LOKI_DISTRIBUTED, hidden=True)
+    assert locate("loki", EndpointConfig(), cluster).transport.url == "https://api/logging/loki-gateway:http"
 
 
 def test_a_url_goes_without_the_cluster() -> None:
@@ -88,10 +106,10 @@ def test_a_url_goes_without_the_cluster() -> None:
 @pytest.mark.parametrize("name", ["prometheus", "https:prometheus"])
 def test_a_configured_service(name: str) -> None:
     config = EndpointConfig(service=f"team-a/{name}:9090", tenant="a", headers={"X-Route": "blue"})
-    found = locate("prometheus", config, Cluster(forbidden=True))
-    assert isinstance(found.transport, Way)
+    cluster = Cluster(forbidden=True)
+    found = locate("prometheus", config, cluster)
     assert found.transport.url == f"https://api/team-a/{name}:9090"
-    assert found.transport.headers == {"X-Route": "blue", "X-Scope-OrgID": "a"}
+    assert cluster.ways[0].headers == {"X-Route": "blue", "X-Scope-OrgID": "a"}
     assert found.via == f"service proxy team-a/{name}:9090, configured"
 
 
@@ -117,8 +135,8 @@ def test_credentials_that_the_api_server_does_not_pass_on_are_refused(config: En
 
 def test_a_path_before_the_api() -> None:
     labels = {"app.kubernetes.io/name": "vmselect"}
-    found: Endpoint = locate("prometheus", EndpointConfig(), Cluster([service("vmselect", labels, {"http": 8481})]))
+    cluster = Cluster([service("vmselect", labels, {"http": 8481})])
+    found = locate("prometheus", EndpointConfig(), cluster)
     assert found.transport.url.endswith("/vmselect:http/select/0/prometheus")
-    way = Way("http://h", {})
-    Prefixed(way, "/select/0/prometheus").get("/api/v1/query", {}, 1)
-    assert way.paths == ["/select/0/prometheus/api/v1/query"]
+    found.transport.get("/api/v1/query", {}, 1)
+    assert cluster.ways[0].paths == ["/select/0/prometheus/api/v1/query"]

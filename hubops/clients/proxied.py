@@ -1,0 +1,52 @@
+"""A server behind the API server's service proxy: its own answers told apart from those of the API server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from hubops.clients.http import Response, Transport
+from hubops.errors import Permanent, Retryable
+from hubops.model.text import inert
+
+
+class _Status(msgspec.Struct, frozen=True, rename="camel", tag_field="kind", tag="Status"):
+    """How the API server says that it did not pass a request on (meta/v1 Status)."""
+
+    api_version: str
+    message: str = ""
+
+
+class Proxied:
+    """The way to *service*, whose API begins at *prefix*; errors of the way name the Service, for people."""
+
+    def __init__(self, transport: Transport, service: str, prefix: str = "") -> None:
+        self._transport = transport
+        self._service = service
+        self._prefix = prefix
+
+    @property
+    def url(self) -> str:
+        return self._transport.url + self._prefix
+
+    def get(self, path: str, params: Mapping[str, str], timeout: float) -> Response:
+        """As Transport says; also raises for what the API server answers in place of the Service."""
+        way = f"{self._service} through the API server"
+        try:
+            answer = self._transport.get(self._prefix + path, params, timeout)
+        except Retryable as error:
+            raise Retryable(f"{way}: {error}", retry_after=error.retry_after) from error
+        said = _status(answer) if answer.status >= 400 else None
+        if said is None:
+            return answer
+        if answer.status == 429 or answer.status >= 500:
+            raise Retryable(f"{way}: {said}")
+        raise Permanent(f"{way}: {said} ({answer.status})", status=answer.status)
+
+
+def _status(answer: Response) -> str | None:
+    try:
+        return inert(msgspec.json.decode(answer.body, type=_Status).message, limit=300)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
