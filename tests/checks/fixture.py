@@ -1,16 +1,16 @@
 """A fixture: what the API, Prometheus, Loki and Alertmanager would have said at one moment, as one readable file.
 
-    taken_at: 2026-03-02T03:00:00Z
-    objects: []         # plain manifests with their status, as the API returns them
-    custom: []          # custom resources, likewise
-    alerts: []          # {labels, annotations, starts_at, state}
-    container_logs: []  # {namespace, pod, container, lines: [{text, at}], origin}
-    series: []          # {series: 'up{job="a"}', values: '1x10'}: promtool's notation, a step every five minutes,
-    at: 2d              # and the moment on that time line at which the query is asked
-    samples: []         # {query: logql | examines, labels, value}: what Loki answers to a logql check
-    lines: []           # the sample lines that Loki gives for every series
-    unread: {}          # evidence that could not be read, and why
-    expect: []          # fires*: {ref, summary: [words], severity, affected, evidence: [words], details, symptoms}
+taken_at: 2026-03-02T03:00:00Z
+objects: []         # plain manifests with their status, as the API returns them
+custom: []          # custom resources, likewise
+alerts: []          # {labels, annotations, starts_at, state}
+container_logs: []  # {namespace, pod, container, lines: [{text, at}], origin}
+series: []          # {series: 'up{job="a"}', values: '1x10'}: promtool's notation, a step every five minutes,
+at: 2d              # and the moment on that time line at which the query is asked
+samples: []         # {query: logql | examines, labels, value}: what Loki answers to a logql check
+lines: []           # the sample lines that Loki gives for every series
+unread: {}          # evidence that could not be read, and why
+expect: []          # fires*: {ref, summary: [words], severity, affected, evidence: [words], details, symptoms}
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ def load(path: Path) -> Fixture:
 def snapshot(fixture: Fixture, checks: list[Check]) -> Snapshot:
     """The snapshot that a collector would have brought home for *checks*."""
     needs = needs_of(checks, Config())
-    metrics = promtool.evaluate(
-        sorted(needs.promql), [msgspec.to_builtins(item) for item in fixture.series], fixture.at, fixture.taken_at
-    )
+    asked = sorted(query for query in needs.promql if f"promql:{query}" not in fixture.unread)
+    series = [msgspec.to_builtins(item) for item in fixture.series]
+    metrics = promtool.evaluate(asked, series, fixture.at, fixture.taken_at)
     logs, lines = _loki(fixture, checks)
     read = {*BY_PLURAL, "alerts", "container-logs", *needs.custom}
     read |= {f"promql:{query}" for query in metrics} | {f"logql:{query}" for query in logs}
@@ -116,14 +116,19 @@ def _custom(fixture: Fixture) -> dict[str, tuple[dict[str, Any], ...]]:
     grouped: dict[str, list[dict[str, Any]]] = {}
     for item in fixture.custom:
         group = item["apiVersion"].partition("/")[0]
-        grouped.setdefault(f"{item['kind'].lower()}s.{group}", []).append(msgspec.json.decode(msgspec.json.encode(item)))
+        arrived = msgspec.json.decode(msgspec.json.encode(item))
+        grouped.setdefault(f"{item['kind'].lower()}s.{group}", []).append(arrived)
     return {name: tuple(items) for name, items in grouped.items()}
 
 
-def _loki(fixture: Fixture, checks: list[Check]) -> tuple[dict[str, tuple[Sample, ...]], dict[str, tuple[LogLine, ...]]]:
+Answers = dict[str, tuple[Sample, ...]]
+Lines = dict[str, tuple[LogLine, ...]]
+
+
+def _loki(fixture: Fixture, checks: list[Check]) -> tuple[Answers, Lines]:
     """What Loki answers to the queries of the logql checks, and the lines behind every series of the answers."""
-    answers: dict[str, tuple[Sample, ...]] = {}
-    lines: dict[str, tuple[LogLine, ...]] = {}
+    answers: Answers = {}
+    lines: Lines = {}
     for check in checks:
         if check.logql is None:
             continue

@@ -113,7 +113,7 @@ def watchdog_missing(view: View, *, alertname: str, stale: timedelta) -> Iterato
     repeated = [alert.updated_at for alert in found if alert.updated_at is not None]
     if found and (not repeated or view.now - max(repeated) <= stale):
         return
-    last = max(repeated, default=None)
+    last, held = max(repeated, default=None), len(view.snapshot.alerts)
     words = (
         f"{alertname} was last repeated by Prometheus at {last:%Y-%m-%d %H:%M}Z" if last else _missing(view, alertname)
     )
@@ -121,7 +121,7 @@ def watchdog_missing(view: View, *, alertname: str, stale: timedelta) -> Iterato
         ref=Ref("Alert", alertname),
         summary=words,
         evidence=(
-            evidence.fact(f"Alertmanager holds {len(view.snapshot.alerts)} alerts, {len(found)} of them {alertname}"),
+            evidence.fact(f"Alertmanager holds {evidence.counted(held, 'alert')}, {len(found)} of them {alertname}"),
         ),
         since=last,
         details={"alertname": alertname},

@@ -131,5 +131,5 @@ def _unreachable(service: Service, behind: list[Pod]) -> str:
     named = {port.name for pod in behind for container in pod.spec.containers for port in container.ports}
     for port in service.spec.ports:
         if isinstance(port.target_port, str) and port.target_port and port.target_port not in named:
-            return f"no container of its {len(behind)} pods has a port named {port.target_port}"
-    return f"its {len(behind)} pods are ready, and its endpoint slices do not hold them"
+            return f"no container behind it has a port named {port.target_port}"
+    return "pods behind it are ready, and its endpoint slices do not hold them"

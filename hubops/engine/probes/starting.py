@@ -39,7 +39,8 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"Multi-Attach error for volume .*?(already used by pod\(s\) .+|already exclusively attached.*)$",
          r"its volume cannot be attached: \1"),
         (r'MountVolume\.\S+ (?:\w+ )?failed for volume "([^"]+)" : mount failed: .*?Mounting arguments: (.*?) /\S+'
-         r" Output: (?:mount(?:\.\w+)?: (?:/\S+: )?)?(.+)$", r"volume \1 cannot be mounted (\2): \3"),
+         r" Output: (?:mount(?:\.\w+)?: (?:/\S+: )?)?(.+?)\.?(?: dmesg\(1\) .+)?$",
+         r"volume \1 cannot be mounted (\2): \3"),
         (r'MountVolume\.\S+ (?:\w+ )?failed for volume "([^"]+)" : (.+)$', r"volume \1 cannot be mounted: \2"),
         # What follows names the pod, which the finding does.
         (r"(container has runAsNonRoot and .+?|container's runAsUser breaks non-root policy) \(pod: .+$", r"\1"),
