@@ -12,7 +12,7 @@ import msgspec
 
 from hubops.clients.answer import Envelope, Result, body_as, refusal, samples
 from hubops.clients.http import Transport
-from hubops.clients.retry import Deadline, retrying
+from hubops.clients.retry import Deadline, OutOfTime, retrying
 from hubops.errors import Permanent
 from hubops.model.snapshot import LogLine, Sample
 from hubops.model.text import inert
@@ -81,6 +81,8 @@ class Loki:
 def _naming(query: str) -> Iterator[None]:
     try:
         yield
+    except OutOfTime:
+        raise
     except Permanent as error:
         raise Permanent(f"{error} (query: {inert(query, limit=200)})", status=error.status) from error
 

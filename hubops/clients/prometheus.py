@@ -14,7 +14,7 @@ import msgspec
 
 from hubops.clients.answer import Envelope, Result, body_as, refusal, samples
 from hubops.clients.http import Response, Transport
-from hubops.clients.retry import Deadline, retrying
+from hubops.clients.retry import Deadline, OutOfTime, retrying
 from hubops.errors import Permanent, Retryable, SourceError
 from hubops.model.snapshot import Sample
 from hubops.model.text import inert
@@ -49,6 +49,8 @@ class Prometheus:
                 deadline=self._deadline,
                 patience=self._timeout,
             )
+        except OutOfTime:
+            raise
         except Permanent as error:
             raise Permanent(f"{error} (query: {inert(promql, limit=200)})", status=error.status) from error
 

@@ -18,6 +18,10 @@ FIRST_PAUSE = 0.25  # seconds; doubles with each attempt
 LONGEST_PAUSE = 20.0  # seconds; a server that asks for more is not waited for
 
 
+class OutOfTime(Permanent):
+    """The deadline of the run is over."""
+
+
 class Deadline:
     """The moment by which everything has to be done, on the monotonic clock. Shared by all threads of a run."""
 
@@ -31,10 +35,10 @@ class Deadline:
         return 0.0 if self._cancelled.is_set() else max(self._at - time.monotonic(), 0.0)
 
     def bound(self, timeout: float) -> float:
-        """The lesser of *timeout* and what is left of the run, in seconds. Raises Permanent when nothing is left."""
+        """The lesser of *timeout* and what is left of the run, in seconds. Raises OutOfTime when nothing is left."""
         left = self.remaining()
         if left <= 0:
-            raise Permanent(f"the run's deadline of {self.seconds:g} s was over")
+            raise OutOfTime(f"the run's deadline of {self.seconds:g} s was over")
         return min(timeout, left)
 
     def cancel(self) -> None:
