@@ -35,8 +35,6 @@ T = TypeVar("T")
 
 #: Objects a page of JSON: those are several times as large in memory as protobuf's, and decoded whole.
 _JSON_PAGE = 250
-#: Overload at an API server passes in seconds; it says so with Retry-After: 1.
-_ATTEMPTS = 6
 #: A log line may be as long as its writer likes.
 _LOG_BYTES = 2**20
 
@@ -62,6 +60,9 @@ class KubeClient:
     They raise ClusterUnreachable where the server does not answer or refuses the credentials, Permanent and Retryable
     for what it does not give. Making one reads the kubeconfig and raises as `Access` does; nothing is asked yet.
     """
+
+    #: How often a request is made; overload passes in seconds, and API servers say Retry-After: 1.
+    attempts = 5
 
     def __init__(
         self,
@@ -173,7 +174,7 @@ class KubeClient:
                 lambda timeout: decode(self._once(request, wanted, timeout)),
                 timeout=self._config.timeout.total_seconds(),
                 deadline=self.deadline,
-                attempts=_ATTEMPTS,
+                attempts=self.attempts,
             )
         except NoConnection as error:
             raise ClusterUnreachable(str(error)) from error

@@ -34,6 +34,8 @@ def protobuf_page(body: bytes, kind: Kind) -> Page[Object]:
         if unknown.typeMeta.kind != f"{kind.name}List":
             raise ValueError(f"kind {unknown.typeMeta.kind!r}")
         page = listed.FromString(unknown.raw)
+        if not page.HasField("metadata"):
+            raise ValueError("cut off before the list")  # also an empty list has it
         token = text(getattr(page.metadata, "continue"))
     except _DAMAGED as error:
         raise damaged(kind) from error

@@ -26,13 +26,20 @@ class JsonList(msgspec.Struct, Generic[T], frozen=True, rename="camel"):
     kind: str
     api_version: str = ""
     metadata: ListMeta = ListMeta()
-    items: list[T] | None = None
+    items: list[T] | None | msgspec.UnsetType = msgspec.UNSET
+
+
+def items_of(page: JsonList[T], plural: str) -> list[T]:
+    """The items. Raises Retryable where there is not even a null for them: that is no empty list."""
+    if page.items is msgspec.UNSET:
+        raise Retryable(f"the API server's list of {plural} is damaged")
+    return page.items or []
 
 
 def json_page(body: bytes, kind: Kind) -> Page[Object]:
     """One page of a list. Raises Retryable for JSON that ends early or is another list, Permanent for other types."""
     page = decode_list(body, kind.type, f"{kind.name}List", kind.plural)
-    items: list[Object] = page.items or []
+    items: list[Object] = items_of(page, kind.plural)
     for item in items:
         for meta in _metadata(item):
             _drop_annotations(meta.annotations)
@@ -55,8 +62,9 @@ def decode_list(body: bytes, item: Any, kind: str | None, plural: str) -> JsonLi
 def _without_nulls(body: bytes, item: Any, plural: str) -> JsonList[Any]:
     """The API writes null for some empty lists and maps: read again as if they were left out."""
     try:
-        return msgspec.convert(_pruned(msgspec.json.decode(body)), JsonList[item])
-    except (msgspec.ValidationError, RecursionError) as error:
+        document = msgspec.json.decode(body)
+        return msgspec.convert({**_pruned(document), "items": _pruned(document["items"])}, JsonList[item])
+    except (msgspec.ValidationError, RecursionError, KeyError, TypeError) as error:
         raise Permanent(
             f"the API server's list of {plural} is not as expected: {inert(str(error), limit=200)}"
         ) from error

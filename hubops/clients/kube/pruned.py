@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from hubops.clients.kube.json_list import decode_list
+from hubops.clients.kube.json_list import decode_list, items_of
 from hubops.clients.kube.page import Page
 from hubops.model.kube.meta import KEPT_ANNOTATIONS
 
@@ -38,7 +38,7 @@ class Pruner:
         """One page of objects, each with its apiVersion and kind. Raises as `decode_list` does."""
         listed = decode_list(body, self._struct, None, plural)
         own = {"apiVersion": listed.api_version, "kind": listed.kind.removesuffix("List")}
-        return Page(listed.metadata.token, (own | _plain(item) for item in listed.items or ()))
+        return Page(listed.metadata.token, (own | _plain(item) for item in items_of(listed, plural)))
 
 
 def _plain(item: Any) -> dict[str, Any]:

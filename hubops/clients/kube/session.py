@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, TimeoutError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, TimeoutError
 
 from hubops.clients.connection import failure
 from hubops.clients.http import CONNECT_TIMEOUT, Response
@@ -72,6 +72,8 @@ class Session:
                 redirect=False,
                 preload_content=False,
             )
+        except NewConnectionError as error:  # counts as a timeout too, for urllib3
+            raise _unreachable(error, self.access.server) from error
         except TimeoutError as error:
             self.deadline.bound(timeout)
             waited = connect if isinstance(error, ConnectTimeoutError) else timeout
