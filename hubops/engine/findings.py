@@ -6,7 +6,8 @@ take its pods with it. It never hides a symptom that is worse than what was igno
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from hubops.config import Config
@@ -15,7 +16,7 @@ from hubops.engine.rollup import Group, affected, finding, summary, worse
 from hubops.engine.symptoms import Folded, fold
 from hubops.engine.view import View
 from hubops.model.check import SEVERITIES
-from hubops.model.finding import Finding, Hit, Symptom
+from hubops.model.finding import Finding, Hit, Ref, Symptom
 from hubops.model.report import Ignored
 
 Key = tuple[str, str, str, str]
@@ -42,14 +43,30 @@ def conclude(view: View, groups: Sequence[Group], config: Config) -> tuple[tuple
         pending = loose
     by_key = {item.key: item for item in groups}
     findings = [_finding(view, by_key[key], item, config.team_label) for key, item in shown.items()]
-    return tuple(sorted(findings, key=order)), tuple(
-        sorted(ignored, key=lambda one: (one.check, str(one.ref), one.reason))
-    )
+    return ordered(findings), tuple(sorted(ignored, key=lambda one: (one.check, str(one.ref), one.reason)))
 
 
-def order(item: Finding) -> tuple[int, int, str, str]:
-    """Worst first, then by how much is affected; the rest only makes it the same in every run."""
-    return SEVERITIES.index(item.severity), -item.affected, item.check, str(item.ref)
+def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Worst first; then what everyone shares (it has no namespace); then the check that affects most, and within it
+    what affects most. What was resolved comes last, and the rest only makes it the same in every run.
+    """
+    found = tuple(findings)
+    weight: Counter[str] = Counter()
+    for item in found:
+        weight[item.check] += item.affected
+
+    def key(item: Finding) -> tuple[bool, int, bool, int, str, int, Ref]:
+        return (
+            item.state == "resolved",
+            SEVERITIES.index(item.severity),
+            item.ref.namespace is not None,
+            -weight[item.check],
+            item.check,
+            -item.affected,
+            Ref(item.ref.kind, item.ref.name, item.ref.namespace or ""),
+        )
+
+    return tuple(sorted(found, key=key))
 
 
 def _place(item: Folded, ignores: Ignores, shown: dict[Key, _Shown], ignored: set[Ignored]) -> list[Group]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence, Set
 
 from hubops.engine.catalog import Problem
 from hubops.engine.decision import listed
-from hubops.engine.findings import order
+from hubops.engine.findings import ordered
 from hubops.engine.runner import Outcome
 from hubops.errors import Exit
 from hubops.model.report import CheckResult, Counts, Report, Verdict
@@ -23,7 +23,7 @@ def build(
 ) -> Report:
     """The report of *outcome*. A check whose file cannot be used stands in it as unknown, with the reason."""
     results = (*outcome.results, *_broken(problems, {result.id for result in outcome.results}))
-    findings = tuple(sorted(outcome.findings, key=order))
+    findings = ordered(outcome.findings)
     counted = Counter(item.severity for item in findings if item.state != "resolved")
     unknown = sum(result.status == "unknown" for result in results)
     counts = Counts(critical=counted["critical"], warning=counted["warning"], info=counted["info"], unknown=unknown)

@@ -19,7 +19,7 @@ _PUNCTUATION = re.compile(r"([*_\[\]~])")
 
 def write(report: Report, options: Options) -> str:
     """*report* as GitHub-flavoured Markdown; every finding in full."""
-    findings = words.ordered(report.findings)
+    findings = report.findings
     parts = [
         f"# {report.verdict.upper()}: {prose(report.cluster)}",
         f"{words.outcome(report).capitalize()}.",

@@ -50,7 +50,8 @@ class Page:
     def add(self, *parts: Part, label: Part = "", column: int = 0, indent: int = 0, most: int | None = None) -> None:
         """One paragraph of (text, style) parts, wrapped; *label* stands before it in a column of its own.
 
-        *most* bounds the lines; what is left out shows as an ellipsis.
+        *most* bounds the lines; what is left out, before the last one, shows as an ellipsis: messages wrap their cause
+        in what was tried, so that it stands at their end.
         """
         if column and self.width - indent - column < NARROW:
             parts, label, indent, column = (label, " ", *parts), "", min(indent, 2), 0
@@ -58,9 +59,10 @@ class Page:
         body = Text.assemble(*(_styled(part) for part in parts))
         lines: list[Text] = list(body.wrap(self._console, self.width - start, overflow="fold"))
         if most is not None and len(lines) > most:
-            lines = lines[:most]
-            lines[-1].truncate(self.width - start - 1)
-            lines[-1].append("…")
+            lines = [*lines[: most - 1], lines[-1]] if most > 1 else lines[:1]
+            cut = lines[max(most - 2, 0)]
+            cut.truncate(self.width - start - 1)
+            cut.append("…")
         for number, line in enumerate(lines):
             margin = Text(" " * indent).append(*_styled(label if number == 0 else ""))
             margin.append(" " * (start - margin.cell_len))

@@ -15,7 +15,7 @@ EVIDENCE_SHOWN = 5  # per finding
 
 def write(report: Report, options: Options) -> str:
     """*report* as tables; one without rows is left out. What could not be checked comes right after the findings."""
-    findings = words.ordered(report.findings)
+    findings = report.findings
     evidence = [
         (f.check, str(f.ref), item.kind, words.stamp(item.at) or "-", item.text)
         for f in findings
@@ -66,7 +66,7 @@ def _findings(report: Report) -> str:
             f.severity, f.state, f.check, str(f.ref), f"{f.affected}", words.stamp(f.since) or "-", f.owner or "-",
             words.amount(f.value) if f.value else "-", f.summary,
         )
-        for f in words.ordered(report.findings)
+        for f in report.findings
     ]  # fmt: skip
     headers = ("SEVERITY", "STATE", "CHECK", "OBJECT", "AFFECTED", "SINCE", "TEAM", "VALUE", "SUMMARY")
     return _table("FINDINGS", headers, rows)

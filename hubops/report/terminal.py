@@ -45,7 +45,7 @@ def _label(page: Page, level: str) -> Part:
 
 
 def _findings(page: Page, report: Report, options: Options) -> None:
-    findings = words.ordered(report.findings)
+    findings = report.findings
     if len(findings) > ALL_IN_FULL:
         page.blank()
         counts = Counter(finding.check for finding in findings).most_common()
@@ -59,7 +59,7 @@ def _findings(page: Page, report: Report, options: Options) -> None:
         if finding.state == "resolved" or (len(findings) > ALL_IN_FULL and shown[finding.check] > FULL_PER_CHECK):
             shortened += finding.state != "resolved"
             continue
-        _details(page, finding, options)
+        _details(page, finding, report, options)
     if shortened:
         page.blank()
         page.add(
@@ -85,11 +85,11 @@ def _finding(page: Page, finding: Finding, report: Report) -> None:
     page.add(", ".join(facts), indent=2)
 
 
-def _details(page: Page, finding: Finding, options: Options) -> None:
+def _details(page: Page, finding: Finding, report: Report, options: Options) -> None:
     if many := words.affected(finding):
         page.add(many, indent=2)
     for evidence in finding.evidence[:EVIDENCE_SHOWN]:
-        _evidence(page, evidence)
+        _evidence(page, evidence, report)
     if (rest := len(finding.evidence) - EVIDENCE_SHOWN) > 0:
         page.add((f"and {rest} more in --output json", "quiet"), indent=4)
     _symptoms(page, finding)
@@ -98,8 +98,8 @@ def _details(page: Page, finding: Finding, options: Options) -> None:
         page.command(command)
 
 
-def _evidence(page: Page, evidence: Evidence) -> None:
-    at = f"{evidence.at:%H:%M} " if evidence.at else ""
+def _evidence(page: Page, evidence: Evidence, report: Report) -> None:
+    at = f"{words.clock(evidence.at, report.taken_at)} " if evidence.at else ""
     style = "quiet" if evidence.kind == "log" else ""
     label = (f"{at}{evidence.kind}", "quiet")
     page.add((evidence.text, style), label=label, column=13, indent=4, most=LINES_SHOWN)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from hubops.model.check import SEVERITIES
 from hubops.model.finding import Finding, Value
 from hubops.model.quantity import human_bytes, human_duration
 from hubops.model.report import CheckResult, Report
@@ -43,6 +41,11 @@ def since(began: datetime, now: datetime) -> str:
     return f"since {day}{began:%H:%M} UTC{ago}"
 
 
+def clock(at: datetime, now: datetime) -> str:
+    """02:14, or 03-28 where it was another day than *now*: as much as a narrow column has room for."""
+    return f"{at:%H:%M}" if at.date() == now.date() else f"{at:%m-%d}"
+
+
 def stamp(at: datetime | None) -> str | None:
     """RFC 3339 in UTC, 2026-03-04T05:19:08Z; the report's times are in UTC already."""
     return at.isoformat().replace("+00:00", "Z") if at else None
@@ -70,26 +73,6 @@ def affected(finding: Finding, *, examples: int = 3) -> str | None:
     rest = finding.affected - len(shown)
     more = f" and {rest:,} more" if shown and rest else ""
     return f"{finding.affected:,} affected" + (f": {', '.join(shown)}{more}" if shown else "")
-
-
-def ordered(findings: Iterable[Finding]) -> list[Finding]:
-    """Worst first: severity; then the check that affects most; within it what affects most. Resolved ones last."""
-    found = list(findings)
-    weight: Counter[str] = Counter()
-    for finding in found:
-        weight[finding.check] += finding.affected
-    return sorted(
-        found,
-        key=lambda f: (
-            f.state == "resolved",
-            SEVERITIES.index(f.severity),
-            -weight[f.check],
-            f.check,
-            -f.affected,
-            f.ref.namespace or "",
-            f.ref.name,
-        ),
-    )
 
 
 def has_history(report: Report) -> bool:
@@ -134,6 +117,10 @@ def listed(items: Sequence[str], most: int) -> str:
 
 
 def reached(source: Source) -> str:
-    """How a source was reached and how it went: 0.4 s, service proxy monitoring/prometheus:web."""
-    parts = [source.reason or "", source.via or "", source.url or "", f"{source.duration_s:.1f} s"]
+    """How a source was reached and how it went: service proxy monitoring/prometheus:web, 0.4 s.
+
+    The URL of a service proxy says nothing that the Service's name does not.
+    """
+    url = "" if source.via and source.via.startswith("service proxy") else source.url or ""
+    parts = [source.reason or "", source.via or "", url, f"{source.duration_s:.1f} s"]
     return ", ".join(part for part in parts if part)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import pty
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -82,7 +83,11 @@ def test_a_full_disk_is_an_error() -> None:
 
 
 def read(descriptor: int) -> str:
-    return os.read(descriptor, 100_000).decode()
+    """All that was written: a terminal hands it over in pieces."""
+    text = b""
+    while select.select([descriptor], [], [], 0.2)[0]:
+        text += os.read(descriptor, 100_000)
+    return text.decode()
 
 
 def test_progress_replaces_its_line_and_takes_it_away(terminal: tuple[TextIO, int]) -> None:

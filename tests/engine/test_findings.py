@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hubops.config import Config, convert
-from hubops.engine.findings import conclude
+from hubops.engine.findings import conclude, ordered
 from hubops.engine.rollup import Group, affected, group
 from hubops.engine.view import View
 from hubops.model.check import SEVERITIES, Severity
@@ -101,7 +102,7 @@ def test_the_worst_and_widest_come_first() -> None:
         of("d", Hit(ref=NODE, summary="x"), severity="info"),
         of("e", Hit(ref=NODE, summary="x"), severity="critical"),
     )
-    assert [one.check for one in findings] == ["e", "c", "a", "b", "d"]
+    assert [one.check for one in findings] == ["e", "a", "c", "b", "d"]
 
 
 @given(
@@ -131,3 +132,21 @@ def test_nothing_is_lost(
         assert sum(affected(one.hits) for some in groups for one in some) <= sum(counts) <= len(hits)
         worst = [min(SEVERITIES.index(severities[one.check.id]) for some in groups for one in some)] if hits else []
         assert [SEVERITIES.index(one.severity) for one in findings[:1]] == worst
+
+
+def test_worst_comes_first_shared_before_namespaced_and_resolved_last() -> None:
+    def one(check: str, name: str, severity: Severity = "warning", affected: int = 1, **more: Any) -> Finding:
+        ref = more.pop("ref", Ref("Deployment", name, "shop"))
+        base = Finding(check=check, severity=severity, ref=ref, summary="", runbook=check, fingerprint=name)
+        return msgspec.structs.replace(base, affected=affected, **more)
+
+    findings = [
+        one("b", "worker", "warning", ref=Ref("Node", "worker")),
+        one("c", "many", "critical", 2),
+        one("a", "one", "critical"),
+        one("a", "wide", "critical", 9),
+        one("d", "node", "critical", ref=Ref("Node", "node")),
+        one("a", "gone", "critical", 99, state="resolved"),
+        one("b", "small"),
+    ]
+    assert [item.ref.name for item in ordered(findings)] == ["node", "wide", "one", "many", "worker", "small", "gone"]

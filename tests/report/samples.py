@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from hubops.engine.findings import ordered
 from hubops.model.check import Severity
 from hubops.model.finding import Evidence, Finding, Ref, Symptom, Value
 from hubops.model.report import CheckResult, Counts, Ignored, Report, Verdict
@@ -120,7 +121,7 @@ def report(
             unknown=sum(check.status == "unknown" for check in checks),
         ),
         checks=(*(CheckResult(id=check, status="fired", examined=812, of="pods") for check in fired), *checks),
-        findings=findings,
+        findings=ordered(findings),
         sources=sources,
         ignored=ignored,
     )  # fmt: skip

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from hubops.model.finding import Finding, Ref, Value
+from hubops.model.finding import Value
 from hubops.model.report import CheckResult, Report
 from hubops.report import words
-from tests.report.samples import CRASH, NODE, NOW, PASSED, SAMPLES, VOLUME, report
+from tests.report.samples import CRASH, NOW, PASSED, SAMPLES, VOLUME, report
 
 
 @pytest.mark.parametrize(
@@ -73,18 +73,6 @@ def test_outcome_never_hides_what_was_not_checked(made: Report, text: str) -> No
 )
 def test_affected(affected: int, examples: tuple[str, ...], text: str | None) -> None:
     assert words.affected(replace(CRASH, affected=affected, examples=examples)) == text
-
-
-def test_worst_comes_first_and_resolved_last() -> None:
-    def other(finding: Finding, name: str, affected: int) -> Finding:
-        return replace(finding, ref=Ref("Deployment", name, "shop"), affected=affected)
-
-    wide = replace(other(CRASH, "wide", 50), check="image-pull-failing")
-    gone = replace(other(CRASH, "gone", 99), state="resolved")
-    findings = [NODE, VOLUME, other(CRASH, "b", 1), gone, other(CRASH, "a", 1), CRASH, wide]
-    assert [finding.ref.name for finding in words.ordered(findings)] == [
-        "cart", "a", "b", "wide", VOLUME.ref.name, NODE.ref.name, "gone",
-    ]  # fmt: skip
 
 
 def test_passed_says_what_was_looked_at_and_what_was_empty() -> None:

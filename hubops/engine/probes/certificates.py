@@ -94,7 +94,7 @@ def _hit(view: View, certificate: Certificate, ends: datetime) -> Hit:
         summary=evidence.bounded(when + (f": {reason}" if reason else ", and was not renewed"), 300),
         evidence=tuple(_evidence(certificate)),
         value=Value(left.total_seconds(), "seconds"),
-        since=certificate.status.last_failure_time or certificate.status.renewal_time,
+        since=certificate.status.renewal_time or certificate.status.last_failure_time,
         details={"secret": certificate.spec.secret_name, "issuer": f"{issuer.kind or 'Issuer'}/{issuer.name}"},
     )
 
@@ -112,7 +112,8 @@ def _reason(conditions: tuple[Condition, ...]) -> str:
 
 def _evidence(certificate: Certificate) -> Iterator[Evidence]:
     status = certificate.status
-    yield evidence.fact("notAfter", status.not_after)
+    if status.not_after is not None:
+        yield evidence.fact(f"notAfter {status.not_after:%Y-%m-%d %H:%M} UTC")
     if status.renewal_time is not None:
         yield evidence.fact("renewal was due", status.renewal_time)
     if status.failed_issuance_attempts:

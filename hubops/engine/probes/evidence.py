@@ -18,9 +18,15 @@ LOG_LINES = 4
 
 
 def bounded(text: str, limit: int = LIMIT) -> str:
-    """*text* on one line, without credentials, cut after *limit* characters."""
+    """*text* on one line, without credentials, of at most *limit* characters.
+
+    The middle goes: messages wrap their cause in what was tried, so that it stands at their end.
+    """
     line = redact(" ".join(text.split()))
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    if len(line) <= limit:
+        return line
+    tail = limit // 3
+    return f"{line[: limit - tail - 3]} … {line[-tail:]}"
 
 
 def counted(number: int, noun: str) -> str:
