@@ -19,6 +19,8 @@ from hubops.model.quantity import human_duration
 STOPPED = frozenset({0, 137, 143})
 #: A container that has run on for this long, and twice as long as before it died, has come out of its loop.
 RECOVERED = timedelta(minutes=1)
+#: After a run as long as this the kubelet starts a container again without delay: twice its longest back-off.
+BACK_OFF_RESET = timedelta(minutes=10)
 
 
 @probe(needs=("pods",), uses=("container-logs", "events"))
@@ -26,8 +28,9 @@ def crash_looping(view: View, *, restarts: int, within: timedelta, grace: timede
     """Containers in CrashLoopBackOff, and those between two crashes of a loop.
 
     Between crashes means: *restarts* times or more restarted, the last end no longer than *within* ago after a run
-    no longer than *within*, and not yet recovered. A container that cannot be created is given *grace*. One that the
-    kernel killed for memory belongs to the check on that, which says what to do about it.
+    no longer than *within*, and not yet recovered. A worker that ends well after a long run, to be started afresh, is
+    no loop. A container that cannot be created is given *grace*. One that the kernel killed for memory belongs to the
+    check on that, which says what to do about it.
     """
     for pod in filter(pods.alive, view.objects.pods):
         for slot in pods.slots(pod):
@@ -50,6 +53,8 @@ def _looping(view: View, pod: Pod, slot: Slot, restarts: int, within: timedelta)
     if ended is None or slot.status.restart_count < restarts or ended.finished_at is None:
         return False
     if view.now - ended.finished_at > within or _run(ended) > within:
+        return False
+    if ended.exit_code == 0 and _run(ended) >= BACK_OFF_RESET:
         return False
     if slot.status.state.terminated is not None:
         return _is_started_again(pod, slot, slot.status.state.terminated)
@@ -100,6 +105,8 @@ def _hit(view: View, pod: Pod, slot: Slot) -> Hit:
 
 def _reason(slot: Slot, ended: ContainerStateTerminated | None, events: tuple[Event, ...]) -> str:
     waiting = slot.status.state.waiting
+    if waiting and waiting.reason == "PostStartHookError":
+        return f"is killed because its postStart hook fails: {start_failure(waiting.message)}".removesuffix(": ")
     if waiting and waiting.reason != "CrashLoopBackOff":
         return f"cannot start: {start_failure(waiting.message) or waiting.reason}"
     if ended is None:

@@ -33,6 +33,7 @@ _MEANING = {
 }
 #: What runc, crun and the container runtimes wrap around the reason why a process could not be started.
 _START_FAILURE = (
+    re.compile(r"lifecycle hook .* failed - error: (.+)$"),
     re.compile(r'(exec: "(?:[^"\\]|\\.)*": .+)$'),
     re.compile(r"((?:executable file|no such file|permission denied|not a directory).*)$", re.IGNORECASE),
     re.compile(r"unable to start container process: (.+)$"),

@@ -97,6 +97,7 @@ def _kubelet_job(bed: NodeTestbed, path: str, labels: dict[str, str]) -> dict[st
         "metrics_path": path,
         "honor_labels": True,
         "scrape_interval": "5s",
+        "scrape_timeout": "5s",
         "tls_config": {"ca_file": str(bed.authority), "cert_file": str(bed.admin.certificate),
                        "key_file": str(bed.admin.key)},
         "static_configs": [{"targets": [bed.kubelet.url.removeprefix("https://")], "labels": kept}],
