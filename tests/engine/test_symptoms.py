@@ -99,6 +99,18 @@ def test_a_chain_stops_at_what_is_only_partly_explained() -> None:
     assert told(folded) == {"node n1": (1, {"not-ready": 1}), "not-ready cart": (1, {"unavailable": 1})}
 
 
+def test_what_explains_most_of_a_link_is_the_root() -> None:
+    lost = hits(pod(0), pod(1), depends_on=(Ref("Node", "n2"),))
+    folded = fold(
+        [
+            *of("node", hits(NODE, Ref("Node", "n2"))),
+            *of("not-ready", hits(pod(2), depends_on=(NODE,)) + lost, "node"),
+            *of("unavailable", hits(CART), "not-ready"),
+        ]
+    )
+    assert told(folded) == {"node n1": (1, {"not-ready": 1}), "node n2": (1, {"not-ready": 2, "unavailable": 1})}
+
+
 def test_the_closest_cause_wins_then_the_first_named() -> None:
     ready = hits(pod(0), depends_on=(NODE,))
     node, crash, pull = of("node", hits(NODE)), of("crash", hits(pod(0))), of("pull", hits(pod(0)))
