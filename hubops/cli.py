@@ -23,12 +23,12 @@ class Verb(NamedTuple):
 VERBS = {
     "daily": Verb("daily", "The morning round: what is broken now, worst first."),
     "check": Verb("check", "Run single checks by their id."),
-    "demo": Verb("demo", "The daily round on a recorded cluster with faults; no cluster is needed."),
+    "demo": Verb("demo", "The daily round on a recorded cluster; none is needed."),
     "list": Verb("list", "The checks: id, severity, what decides, title."),
     "explain": Verb("explain", "One check in full: evidence, thresholds, what explains it."),
     "runbook": Verb("runbook", "What to do about a finding, with its names filled in."),
     "snapshot": Verb("snapshot", "Save what a round reads, to decide on it offline."),
-    "schema": Verb("schema", "JSON Schemas of the report and of hubops.yaml."),
+    "schema": Verb("schema", "The JSON Schema of the report."),
 }
 
 EXIT_CODES = """\b
@@ -45,7 +45,7 @@ Exit codes:
 
 \b
 Examples:
-  hubops daily                                  the current context of your kubeconfig
+  hubops daily
   hubops daily --context prod-eu --output json=report.json --output rich
   hubops runbook pod-crash-looping --for Deployment/shop/cart
 """
