@@ -26,7 +26,7 @@ class JsonList(msgspec.Struct, Generic[T], frozen=True, rename="camel"):
     kind: str
     api_version: str = ""
     metadata: ListMeta = ListMeta()
-    items: list[T] | None | msgspec.UnsetType = msgspec.UNSET
+    items: list[T] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 def items_of(page: JsonList[T], plural: str) -> list[T]:
