@@ -14,8 +14,8 @@ from hubops.model.quantity import human_duration
 #: Four at once are what one open dashboard asks.
 AT_ONCE = 4
 #: Prometheus answers with what it scraped in the 5 minutes before the moment it is asked about: clocks that differ
-#: hide the newest of that, or all. NTP keeps clocks well within this.
-CLOCKS_DIFFER = timedelta(seconds=30)
+#: hide the newest of that, or all. NTP keeps clocks well within this; VictoriaMetrics evaluates 30 s back on purpose.
+CLOCKS_DIFFER = timedelta(seconds=60)
 
 
 def evidence(query: str) -> str:

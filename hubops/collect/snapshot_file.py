@@ -13,6 +13,7 @@ import re
 import tempfile
 import zlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,6 +30,7 @@ MAX_BYTES = 256 * 2**20
 MAX_DEPTH = 100
 _MAX_HEADER = 4096
 _CHUNK = 2**20
+_ZONELESS = re.compile(rb'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?"')
 _SCHEMA = re.compile(r"hubops\.snapshot/v(\d{1,9})")
 
 
@@ -126,11 +128,31 @@ def _snapshot(path: Path, body: bytes) -> Snapshot:
         raise SnapshotError(f"{path}: nested deeper than any snapshot is") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SnapshotError(f"{path}: not the content of a snapshot: {inert(str(error), limit=200)}") from error
+    if _has_time_without_zone(snapshot):
+        raise SnapshotError(f"{path}: not the content of a snapshot: a time without its zone")
     if snapshot.schema != SCHEMA or not all(map(_is_number, _values(snapshot))):
         raise SnapshotError(f"{path}: not the content of a snapshot: a value that is no number, or another format")
     if any(_deeper(list(items), MAX_DEPTH) for items in snapshot.custom.values()):
         raise SnapshotError(f"{path}: nested deeper than any snapshot is")
     return snapshot
+
+
+def _has_time_without_zone(snapshot: Snapshot) -> bool:
+    """Such a time cannot be compared with others. The text is searched first, because that is quick, and says maybe."""
+    if not _ZONELESS.search(msgspec.json.encode(snapshot)):
+        return False
+    waiting: list[object] = [snapshot]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, datetime) and item.tzinfo is None:
+            return True
+        if isinstance(item, msgspec.Struct):
+            waiting.extend(getattr(item, name) for name in item.__struct_fields__)
+        elif isinstance(item, dict):
+            waiting.extend(item.values())
+        elif isinstance(item, list | tuple):
+            waiting.extend(item)
+    return False
 
 
 def _values(snapshot: Snapshot) -> Iterator[str]:

@@ -115,6 +115,12 @@ def test_what_is_saved_is_loaded(path: Path, snapshot: Snapshot) -> None:
     assert load(path) == snapshot
 
 
+def test_a_text_that_looks_like_a_time_is_a_text(path: Path) -> None:
+    snapshot = example(custom={"a.b": ({"spec": {"at": "2026-03-01T12:00:00"}},)})
+    save(snapshot, path)
+    assert load(path) == snapshot
+
+
 def test_hostile_text_is_kept_as_it_is(path: Path) -> None:
     save(example(), path)
     assert load(path).unread == {"nodes": HOSTILE}
@@ -185,6 +191,9 @@ def changed(**fields: object) -> bytes:
     [
         {"taken_at": 5},
         {"taken_at": "yesterday"},
+        {"taken_at": "2026-03-01T12:00:00"},
+        {"alerts": [{"labels": {}, "starts_at": "2026-03-01 12:00:00.5"}]},
+        {"objects": {"pods": [{"metadata": {"creationTimestamp": "2026-03-01T12:00:00"}}]}},
         {"objects": {"pods": {}}},
         {"objects": {"pods": [{"metadata": {"name": 1}}]}},
         {"objects": {"pods": [{"spec": {"containers": [{"ports": [{"containerPort": "80"}]}]}}]}},
