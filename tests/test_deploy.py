@@ -1,0 +1,50 @@
+"""deploy/reader.yaml: the rights that the daily round needs, no more and no less, on a real API server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from hubops.config import Config
+from hubops.engine import catalog
+from hubops.engine.needs import needs_of
+from hubops.model.kube.kinds import BY_PLURAL
+from tests.testbed.bed import Testbed
+
+READER = Path(__file__).parents[1] / "deploy" / "reader.yaml"
+
+
+def granted() -> set[tuple[str, str, str]]:
+    rules = yaml.safe_load(READER.read_text(encoding="utf-8"))["rules"]
+    return {
+        (group, resource, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_the_role_grants_what_the_checks_need_and_nothing_else() -> None:
+    needs = needs_of(catalog.load().of_round("daily"), Config())
+    lists = {(BY_PLURAL[plural].group, plural, "list") for plural in needs.kinds}
+    lists |= {(name.partition(".")[2], name.partition(".")[0], "list") for name in needs.custom}
+    assert granted() == lists | {("", "pods/log", "get"), ("", "services/proxy", "get")}
+
+
+def test_the_role_is_enough(testbed: Testbed) -> None:
+    rules = yaml.safe_load(READER.read_text(encoding="utf-8"))["rules"]
+    kubeconfig = testbed.service_account("default", "hubops-reader", *rules)
+    done = subprocess.run(
+        [sys.executable, "-m", "hubops.cli", "daily", "--output", "json"],
+        capture_output=True, text=True, timeout=60, check=False, env=os.environ | {"KUBECONFIG": str(kubeconfig)},
+    )  # fmt: skip
+    report = json.loads(done.stdout)
+    assert [check for check in report["checks"] if check["status"] == "unknown"] == []
+    assert {source["status"] for source in report["sources"]} == {"ok"}
+    assert done.returncode == 0
