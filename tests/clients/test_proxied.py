@@ -54,5 +54,5 @@ def test_a_service_that_the_api_server_does_not_give(status: int) -> None:
 
 def test_no_answer_names_the_service() -> None:
     transport = DirectTransport("p", EndpointConfig(url="http://prometheus.invalid"))
-    with pytest.raises(Retryable, match=r"^a/b:c through the API server: http://prometheus\.invalid: its name could not"):
+    with pytest.raises(Retryable, match=r"^a/b:c through the API server: http://prometheus\.invalid: its name"):
         Proxied(transport, "a/b:c").get("/x", {}, 5)
