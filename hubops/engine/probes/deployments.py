@@ -17,8 +17,9 @@ from hubops.model.kube.core import Node, Pod
 from hubops.model.kube.meta import Condition, IntOrString, condition
 from hubops.model.kube.workloads import Deployment
 
-#: How the API server words it that an admission webhook did not answer (apiserver, admission/plugin/webhook).
-_REFUSED = re.compile(r'failed calling webhook "([^"]+)"')
+#: How the API server words it that an admission webhook did not answer (apiserver, admission/plugin/webhook): the
+#: webhook's name, of which there may be several, and the name and namespace of the Service that it called.
+_REFUSED = re.compile(r'failed calling webhook "([^"]+)".*? "https://([\w-]+)\.([\w-]+)\.svc')
 
 
 @probe(
@@ -129,7 +130,7 @@ def _explaining(view: View, item: Deployment) -> Iterator[Ref]:
     Nodes only if all its unready pods are on lost ones.
     """
     if (failure := _true(item, "ReplicaFailure")) and (refused := _REFUSED.search(failure.message)):
-        yield from webhooks.configurations_of(view, refused.group(1))
+        yield from webhooks.configurations_of(view, *refused.groups())
     unready = _unready(view, item)
     for pod in unready:
         yield from pods.claims(view, pod)

@@ -84,10 +84,11 @@ def _port(call: Call) -> int:
     return (service.port if service else None) or 443
 
 
-def configurations_of(view: View, hook: str) -> Iterator[Ref]:
-    """The configurations with a webhook called *hook*, as the API server names it when it refuses a request."""
+def configurations_of(view: View, hook: str, service: str, namespace: str) -> Iterator[Ref]:
+    """The configurations with a webhook called *hook* that is answered by this Service."""
     for item in _configurations(view):
-        if hook in (each.name for each in item.webhooks):
+        called = [each.client_config.service for each in item.webhooks if each.name == hook]
+        if any(each is not None and (each.name, each.namespace) == (service, namespace) for each in called):
             yield Ref(type(item).__name__, item.name)
 
 
