@@ -11,6 +11,7 @@ from hubops.report.page import Page, Part
 from hubops.report.runbook import Code, fill_command, fill_prose, parse
 
 _MARKS = re.compile(r"(`[^`]+`|\*\*[^*]+\*\*|\[[^\]]+\]\([^)\s]+\))")
+_CELL = re.compile(r"(?<!\\)\|")
 _ITEM = re.compile(r"^( *)([-*+]|\d+[.)]) +(.*)$")
 
 
@@ -36,34 +37,41 @@ def write(text: str, known: Mapping[str, str], options: Options) -> str:
 
 
 def _code(page: Page, code: Code, known: Mapping[str, str]) -> None:
+    text = fill_command(code.text, known) if code.is_step else fill_prose(code.text, known)
     if code.is_step:
-        page.add(
-            ("read-only:" if code.read_only else "changes the cluster:", "quiet" if code.read_only else "warning"),
-            indent=2,
-        )
-    for line in (
-        fill_command(code.text, known).split("\n") if code.is_step else fill_prose(code.text, known).split("\n")
-    ):
+        label = ("read-only:", "quiet") if code.read_only else ("changes the cluster:", "warning")
+        page.add(label, indent=2 + _margin(code.text))
+    for line in text.split("\n"):
         page.literal(inert(line))
 
 
 def _prose(page: Page, block: str, known: Mapping[str, str]) -> None:
-    """Paragraphs, list items and, as they are, the rows of tables."""
+    """Paragraphs, list items, and the rows of tables: what stands in the first column, and below it the rest."""
+    rows = [line.strip() for line in block.split("\n")]
+    if all(row.startswith("|") for row in rows):
+        for row in rows[2:]:  # behind the head and its rule
+            first, *rest = (cell.strip() for cell in _CELL.split(row.strip("|")))
+            page.add(*_inline(first, known), label="-", column=2, indent=2 + _margin(block))
+            for cell in rest:
+                page.add(*_inline(cell, known), indent=6 + _margin(block))
+        return
     for margin, mark, text in _items(block):
-        if text.startswith("|"):
-            page.literal(inert(fill_prose(text, known)), indent=2)
-        else:
-            page.add(*_inline(text, known), label=mark, column=len(mark) + 1 if mark else 0, indent=2 + margin)
+        page.add(*_inline(text, known), label=mark, column=len(mark) + 1 if mark else 0, indent=2 + margin)
+
+
+def _margin(text: str) -> int:
+    """How far *text* is indented: it belongs to a list item."""
+    return len(text) - len(text.lstrip(" "))
 
 
 def _items(block: str) -> Iterator[tuple[int, str, str]]:
     """The block's paragraphs as (indent, list mark, text): lines that continue an item are joined to it."""
-    margin, mark, text = 0, "", ""
+    margin, mark, text = _margin(block), "", ""
     for line in block.split("\n"):
-        if (item := _ITEM.match(line)) or line.startswith("|"):
+        if item := _ITEM.match(line):
             if text:
                 yield margin, mark, text
-            margin, mark, text = (len(item[1]), item[2], item[3]) if item else (0, "", line)
+            margin, mark, text = len(item[1]), item[2], item[3]
         else:
             text = f"{text} {line.strip()}".strip()
     if text:
