@@ -11,7 +11,7 @@ from tests.testbed import build
 from tests.testbed.bed import Testbed, quiet
 from tests.testbed.controlplane import Client
 from tests.testbed.node import platform, registry, requirements
-from tests.testbed.node.kubelet import Kubelet, Settings
+from tests.testbed.node.kubelet import Kubelet
 from tests.testbed.node.machine import Machine
 from tests.testbed.node.runtime import Runtime
 from tests.testbed.process import State, Supervisor, poll
@@ -87,8 +87,6 @@ class NodeTestbed(Testbed):
     def stop_kubelet(self) -> None:
         self.hands.stop("kubelet")
 
-    def restart_kubelet(self, **settings: Any) -> None:
-        """Start the kubelet anew, with these settings of its configuration."""
-        self.stop_kubelet()
-        changed: Settings = settings
-        self.kubelet.start_kubelet(changed)
+    def start_kubelet(self, **settings: Any) -> None:
+        """Start the kubelet again, with these settings of its configuration."""
+        self.kubelet.start_kubelet(settings)

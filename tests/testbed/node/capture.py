@@ -70,5 +70,5 @@ def _without_noise(value: Any) -> Any:
 class _Dumper(yaml.SafeDumper):
     """Without the anchors that equal values would share."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+    def ignore_aliases(self, data: Any) -> bool:
         return True

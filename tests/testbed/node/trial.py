@@ -34,6 +34,8 @@ SOON = {
     "service-without-endpoints": {"grace": "20s"},
     "webhook-without-endpoints": {"grace": "10s"},
 }
+# The node is as young as the trial.
+YOUNG = {"node-not-ready": {"grace": "0s"}, "node-pressure": {"grace": "0s"}}
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def run(bed: NodeTestbed, soon: Iterable[Trial] = (), verb: Sequence[str] = ("da
     config = yaml.safe_load(bed.config.read_text())
     names = [trial.name for trial in soon]
     config["checks"] = {check: {"namespaces": dict.fromkeys(names, with_)} for check, with_ in SOON.items()}
+    config["checks"] |= {check: {"with": with_} for check, with_ in YOUNG.items()}
     file = bed.directory / "trial.yaml"
     file.write_text(yaml.safe_dump(config))
     argv = [sys.executable, "-m", "hubops.cli", *verb, "--config", str(file), "--output", f"json={report}"]
