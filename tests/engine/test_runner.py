@@ -1,4 +1,3 @@
-# ruff: noqa: ARG001 - probes take what a probe takes
 from __future__ import annotations
 
 from collections.abc import Iterator
