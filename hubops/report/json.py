@@ -33,7 +33,7 @@ def document(report: Report) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in report.findings],
         "sources": [
             {"name": source.name, "status": source.status, "reason": source.reason,
-             "duration_s": round(source.duration_s, 3), "url": source.url}
+             "duration_s": round(source.duration_s, 3), "url": source.url, "via": source.via}
             for source in report.sources
         ],
         "ignored": [

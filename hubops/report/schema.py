@@ -9,7 +9,7 @@ import msgspec
 from hubops.model.report import SCHEMA, Report
 
 #: What the model knows for people only, and the contract does not promise.
-_NOT_IN_CONTRACT = {"Source": {"via"}, "CheckResult": {"of"}}
+_NOT_IN_CONTRACT = {"CheckResult": {"of"}}
 _TIMES = {"taken_at", "at", "since"}
 _TIME = {"type": "string", "format": "date-time", "pattern": "Z$"}
 

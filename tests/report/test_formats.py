@@ -96,7 +96,7 @@ def test_the_contract_has_exactly_these_keys() -> None:
     assert document["taken_at"] == "2026-03-04T05:19:08Z"
     assert list(document["counts"]) == ["critical", "warning", "info", "unknown"]
     assert list(document["checks"][0]) == ["id", "status", "reason", "examined"]
-    assert list(document["sources"][0]) == ["name", "status", "reason", "duration_s", "url"]
+    assert list(document["sources"][0]) == ["name", "status", "reason", "duration_s", "url", "via"]
     assert list(finding) == ["check", "severity", "state", "ref", "affected", "examples", "summary", "evidence",
                              "value", "since", "owner", "runbook", "fingerprint", "details", "symptoms"]  # fmt: skip
     assert finding["ref"] == {"kind": "Deployment", "namespace": "shop", "name": "cart"}
