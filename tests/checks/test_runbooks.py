@@ -152,3 +152,29 @@ def test_kubectl_knows_every_command_and_flag(tmp_path: Path) -> None:
         )  # fmt: skip
         local = done.returncode == 0 and "--dry-run=client" in command
         assert local or "127.0.0.1:1" in done.stderr, f"{command}\n{done.stderr}"
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
+def test_kubectl_can_read_every_output_template() -> None:
+    """Templates are only read when there is something to print: here a ConfigMap that lacks all fields they ask for."""
+    outputs = [
+        word
+        for text in TEXTS.values()
+        for line, _ in commands(text)
+        for word in shlex.split(_concrete(line))
+        if word.startswith(("jsonpath=", "custom-columns="))
+    ]
+    paths = {path for output in outputs for path in _paths(output)}
+    assert len(paths) > 20
+    for path in sorted(paths):
+        made = ["kubectl", "create", "configmap", "x", "--dry-run=client", "-o", f"jsonpath={path}"]
+        done = subprocess.run(made, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, path + done.stderr
+
+
+def _paths(output: str) -> list[str]:
+    """The JSONPath templates of an output; a column holds one without its braces."""
+    kind, _, template = output.partition("=")
+    if kind == "jsonpath":
+        return [template]
+    return [f"{{{column.partition(':')[2]}}}" for column in template.split(",")]

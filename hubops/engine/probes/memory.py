@@ -23,11 +23,11 @@ def oom_killed(view: View, *, within: timedelta) -> Iterator[Hit]:
     Critical while the container waits to be started again. What came to a good end in spite of it is left out.
     """
     for pod in view.objects.pods:
-        if pod.metadata.deletion_timestamp is not None or _ended_well(view, pod):
-            continue
         for slot in pods.slots(pod):
             ended = _killed(slot)
-            if ended is not None and not _older(view, ended, within):
+            if ended is None or _older(view, ended, within) or pod.metadata.deletion_timestamp is not None:
+                continue
+            if not _ended_well(view, pod):
                 yield _hit(view, pod, slot, ended)
     yield from _nodes(view, within)
 

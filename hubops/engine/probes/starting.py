@@ -56,6 +56,8 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 def not_started(view: View, pod: Pod, grace: timedelta, initializing: timedelta) -> Iterator[Hit]:
     """A hit for *pod* if it has been on its node for longer than *grace* and does not start."""
+    if pods.ready(pod):
+        return
     slots = tuple(pods.slots(pod))
     own_check = pods.WAITING_FOR_IMAGE | pods.WAITING_AFTER_FAILURE
     if any(slot.waiting in own_check for slot in slots):
