@@ -17,7 +17,12 @@ _SHOWN = 4
 def test_the_report_in_the_readme_is_the_demo() -> None:
     environ = os.environ | {"COLUMNS": "80", "NO_COLOR": "1"}
     shown = subprocess.run(
-        [sys.executable, "-m", "hubops.cli", "demo"], capture_output=True, text=True, env=environ, timeout=60, check=False
+        [sys.executable, "-m", "hubops.cli", "demo"],
+        capture_output=True,
+        text=True,
+        env=environ,
+        timeout=60,
+        check=False,
     ).stdout
     parts = re.sub(r"took [\d.]+ s", "took 0.1 s", shown).split("\n\n")
     expected = "\n\n".join(parts[: _SHOWN + 1]) + "\n...\n"

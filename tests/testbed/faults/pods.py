@@ -143,7 +143,7 @@ def running_unready(pod: Object) -> Object:
     return pod_status(pod, "Running", False, ago(minutes=25), running)
 
 
-def probe_events(pod: Object) -> list[Event]:  # noqa: ARG001 (the signature of all of them)
+def probe_events(pod: Object) -> list[Event]:
     return [("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", 150)]
 
 
