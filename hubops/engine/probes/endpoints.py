@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,9 +11,9 @@ from hubops.engine.view import View
 from hubops.model.finding import Ref
 from hubops.model.kube.core import Pod, Service
 from hubops.model.kube.meta import condition
-from hubops.model.kube.workloads import DaemonSet, Deployment, Job, StatefulSet
+from hubops.model.kube.workloads import DaemonSet, Deployment, Job, ReplicaSet, StatefulSet
 
-Workload = Deployment | StatefulSet | DaemonSet | Job
+Workload = Deployment | StatefulSet | DaemonSet | Job | ReplicaSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,24 +51,35 @@ def selected(view: View, service: Service) -> list[Pod]:
 
 
 def workloads(view: View, service: Service) -> list[Workload]:
-    """What makes pods that the Service would select, even when there are none."""
+    """What makes pods that the Service would select, even when there are none.
+
+    ReplicaSets stand in for the custom resources that roll out by them, such as an Argo Rollout.
+    """
     objects = view.objects
-    every: Iterator[Workload] = (
-        item
-        for items in (objects.deployments, objects.statefulsets, objects.daemonsets, objects.jobs)
-        for item in items
+    every: tuple[tuple[Workload, ...], ...] = (
+        objects.deployments,
+        objects.statefulsets,
+        objects.daemonsets,
+        objects.jobs,
+        objects.replicasets,
     )
-    return [
-        item
-        for item in every
-        if item.namespace == service.namespace and selects(service.spec.selector, item.spec.template.metadata.labels)
-    ]
+    selector = service.spec.selector
+    here = (item for items in every for item in items if item.namespace == service.namespace)
+    return [item for item in here if selects(selector, _pod_labels(item))]
+
+
+def _pod_labels(item: Workload) -> Mapping[str, str]:
+    """The labels that its pods have or would have; none for the ReplicaSet of a Deployment, which speaks for it."""
+    if not isinstance(item, ReplicaSet):
+        return item.spec.template.metadata.labels
+    controller = item.metadata.controller()
+    return {} if controller is not None and controller.kind == "Deployment" else item.metadata.labels
 
 
 def replicas(item: Workload) -> int:
     """How many pods *item* is to have; a Job runs once, which counts as none."""
     match item:
-        case Deployment() | StatefulSet():
+        case Deployment() | StatefulSet() | ReplicaSet():
             return 1 if item.spec.replicas is None else item.spec.replicas
         case DaemonSet():
             return item.status.desired_number_scheduled

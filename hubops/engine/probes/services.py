@@ -20,6 +20,7 @@ from hubops.model.kube.networking import MutatingWebhookConfiguration, Validatin
         "statefulsets",
         "daemonsets",
         "jobs",
+        "replicasets",
         "events",
         "validatingwebhookconfigurations",
         "mutatingwebhookconfigurations",

@@ -38,7 +38,7 @@ class Call(NamedTuple):
         "endpointslices",
         "pods",
     ),
-    uses=("deployments", "statefulsets", "daemonsets", "jobs"),
+    uses=("deployments", "statefulsets", "daemonsets", "jobs", "replicasets"),
 )
 def webhook_without_endpoints(view: View, *, grace: timedelta) -> Iterator[Hit]:
     """Webhooks with failurePolicy Fail whose Service is missing, or for longer than *grace* without a ready endpoint.
