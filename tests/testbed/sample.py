@@ -233,9 +233,7 @@ def stack(bed: Testbed) -> Iterator[Object]:
             yield from [*volumes_of(stateful), stateful]
         else:
             yield deployment(namespace, workload, replicas=1, annotations=annotations, port=target)
-        yield service(
-            namespace, name, {"app": workload}, port, port_name=port_name, target=target, labels=labels
-        )
+        yield service(namespace, name, {"app": workload}, port, port_name=port_name, target=target, labels=labels)
 
 
 def settled(bed: Testbed) -> bool:

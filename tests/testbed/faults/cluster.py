@@ -136,8 +136,15 @@ def _certificate(
     ready["status"] = status
     if reason:
         ready |= {"reason": reason, "message": message}
-        obj["status"]["conditions"].append({"type": "Issuing", "status": "False", "reason": "Failed",
-                                            "message": message, "lastTransitionTime": now(dt.timedelta(hours=3))})
+        obj["status"]["conditions"].append(
+            {
+                "type": "Issuing",
+                "status": "False",
+                "reason": "Failed",
+                "message": message,
+                "lastTransitionTime": now(dt.timedelta(hours=3)),
+            }
+        )
         obj["status"] |= {"failedIssuanceAttempts": 5, "lastFailureTime": now(dt.timedelta(hours=3))}
     return obj
 

@@ -186,6 +186,7 @@ def _pull(variant: str, namespace: str, name: str, image: str, error: str, cause
     expect = Expected("image-pull-failing", "Deployment", namespace, name, cause)
     return BrokenPods(f"image-pull-failing/{variant}", expect, _UNAVAILABLE, image, 2, 2, *cannot_pull(error))
 
+
 FAULTS: tuple[Fault, ...] = (
     BrokenPods(
         "pod-crash-looping",
