@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hubops.engine.probes import pods
 from hubops.engine.view import View
@@ -21,9 +21,14 @@ class Gap:
     """Why no traffic can reach anything behind a Service."""
 
     words: str
-    since: datetime | None = None
+    since: datetime | None = None  # when it began, where that is known
+    not_before: datetime | None = None  # else: the oldest that it can be
     owners: tuple[Ref, ...] = ()  # what makes the pods that are missing or not ready
     unselected: bool = False  # the selector matches nothing: neither a pod nor what would make one
+
+    def lasts(self, view: View, grace: timedelta) -> bool:
+        """Whether it has lasted for *grace*, as far as that can be known."""
+        return pods.longer_than(view, self.since or self.not_before, grace)
 
 
 def has_endpoints(view: View, namespace: str, name: str) -> bool:
@@ -108,7 +113,7 @@ def _behind(view: View, service: Service, behind: list[Pod]) -> Gap:
     # A pod that has just become ready is not missed: its slice may have been read before it.
     states = [condition(pod.status.conditions, "Ready") for pod in behind if pods.ready(pod)]
     times = [state.last_transition_time for state in states if state and state.last_transition_time]
-    return Gap(words=_unreachable(service, behind), since=min(times, default=None), owners=owners)
+    return Gap(words=_unreachable(service, behind), not_before=min(times, default=None), owners=owners)
 
 
 def _without_pods(view: View, service: Service) -> Gap:
@@ -116,11 +121,11 @@ def _without_pods(view: View, service: Service) -> Gap:
     created = service.metadata.creation_timestamp
     shown = ",".join(f"{key}={value}" for key, value in sorted(service.spec.selector.items()))
     if not makers:
-        return Gap(words=f"no pod has the labels {shown}{_nearest(view, service)}", since=created, unselected=True)
+        return Gap(words=f"no pod has the labels {shown}{_nearest(view, service)}", not_before=created, unselected=True)
     owners = tuple(view.owner(item) for item in makers)
     if all(replicas(item) == 0 for item in makers):
-        return Gap(words=f"{owners[0]} behind it is scaled to zero", since=created, owners=owners)
-    return Gap(words=f"{owners[0]} behind it has no pods", since=created, owners=owners)
+        return Gap(words=f"{owners[0]} behind it is scaled to zero", not_before=created, owners=owners)
+    return Gap(words=f"{owners[0]} behind it has no pods", not_before=created, owners=owners)
 
 
 def _nearest(view: View, service: Service) -> str:

@@ -38,7 +38,7 @@ def service_without_endpoints(view: View, *, grace: timedelta) -> Iterator[Hit]:
         if spec.type == "ExternalName" or not spec.selector or not spec.ports or service.metadata.deletion_timestamp:
             continue
         gap = endpoints.gap(view, service)
-        if gap is None or _deliberate(view, service) or not pods.longer_than(view, gap.since, grace):
+        if gap is None or _deliberate(view, service) or not gap.lasts(view, grace):
             continue
         yield _hit(view, service, gap)
 

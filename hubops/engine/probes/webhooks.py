@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from hubops.engine.probe import probe
-from hubops.engine.probes import endpoints, evidence, pods
+from hubops.engine.probes import endpoints, evidence
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref
 from hubops.model.kube.core import Service
@@ -47,7 +47,7 @@ def webhook_without_endpoints(view: View, *, grace: timedelta) -> Iterator[Hit]:
     """
     for (namespace, name), calls in sorted(_closed(view).items()):
         gap = _gap(view, namespace, name, calls)
-        if gap is not None and pods.longer_than(view, gap.since, grace):
+        if gap is not None and gap.lasts(view, grace):
             yield _hit(namespace, name, calls, gap)
 
 
@@ -70,11 +70,11 @@ def _gap(view: View, namespace: str, name: str, calls: list[Call]) -> endpoints.
     created = [item.metadata.creation_timestamp for item, _ in calls if item.metadata.creation_timestamp]
     service = view.find(Ref("Service", name, namespace))
     if not isinstance(service, Service):
-        return endpoints.Gap(words="it does not exist", since=min(created, default=None))
+        return endpoints.Gap(words="it does not exist", not_before=min(created, default=None))
     if service.spec.type == "ExternalName":
         return None
     for port in sorted({_port(call) for call in calls} - {port.port for port in service.spec.ports}):
-        return endpoints.Gap(words=f"it has no port {port}", since=min(created, default=None))
+        return endpoints.Gap(words=f"it has no port {port}", not_before=min(created, default=None))
     return endpoints.gap(view, service)
 
 
