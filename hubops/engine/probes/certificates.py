@@ -67,15 +67,23 @@ def certificate_expires_soon(view: View, *, within: timedelta) -> Iterator[Hit]:
     """Certificates that have expired, or expire in less than *within* although their renewal was due.
 
     The condition Ready is not asked: it can stay True after expiry (cert-manager issue 7895). A certificate that was
-    never issued has no date and is not judged here.
+    never issued has no date and is not judged here. Raises ValueError for one that is not as cert-manager writes them,
+    after all others were judged.
     """
+    unreadable: list[msgspec.ValidationError] = []
     for item in view.snapshot.custom.get(CERTIFICATES, ()):
-        certificate = msgspec.convert(item, Certificate)
+        try:
+            certificate = msgspec.convert(item, Certificate)
+        except msgspec.ValidationError as error:
+            unreadable.append(error)
+            continue
         ends = certificate.status.not_after
         if ends is None or certificate.metadata.deletion_timestamp is not None:
             continue
         if ends <= view.now or (ends - view.now < within and _overdue(view.now, certificate.status, ends)):
             yield _hit(view, certificate, ends)
+    if unreadable:
+        raise ValueError(f"{evidence.counted(len(unreadable), 'Certificate')} cannot be read: {unreadable[0]}")
 
 
 def _overdue(now: datetime, status: _Status, ends: datetime) -> bool:
