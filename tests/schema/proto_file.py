@@ -68,6 +68,9 @@ def text(pairs: Mapping[str, Pair], upstream: Mapping[str, Message]) -> str:
         name = f"{kind.name}List"
         listed = upstream[f"{PACKAGES[kind.api_version]}.{name}"]
         messages[name] = dict(_line(listed[field]) for field in ("metadata", "items"))
+        # Unknown's raw bytes are the list: decoded in place, they need not be copied out first.
+        unknown = messages["Unknown"]
+        messages[f"{name}Envelope"] = unknown | {"raw": unknown["raw"].replace("bytes", name)}
     return HEADER + "".join(f"\nmessage {name} {{\n{_body(fields)}}}\n" for name, fields in messages.items())
 
 

@@ -17,7 +17,7 @@ from hubops.clients.kube.access import Access
 from hubops.clients.kube.ahead import Ahead
 from hubops.clients.kube.discovery import Discovery
 from hubops.clients.kube.envelope import MEDIA_TYPE, protobuf_page
-from hubops.clients.kube.errors import NoConnection, NotServed, Unauthorized
+from hubops.clients.kube.errors import NoConnection, NotServed, PlainHttp, Unauthorized
 from hubops.clients.kube.json_list import json_page
 from hubops.clients.kube.page import Page, read_all
 from hubops.clients.kube.proxy import ServiceProxy
@@ -187,7 +187,7 @@ class KubeClient:
         if answer.status == 200:
             return answer
         error = refusal(answer, wanted)
-        if isinstance(error, Unauthorized):
+        if isinstance(error, Unauthorized | PlainHttp):
             raise ClusterUnreachable(f"{self.server}: {error}") from error
         raise error
 

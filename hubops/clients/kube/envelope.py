@@ -28,12 +28,11 @@ def protobuf_page(body: bytes, kind: Kind) -> Page[Object]:
 
     Raises Retryable for bytes that are damaged, cut, or another list: never a part of one.
     """
-    listed: Any = message(f"{kind.name}List")
     try:
-        unknown = _unwrapped(body)
-        if unknown.typeMeta.kind != f"{kind.name}List":
-            raise ValueError(f"kind {unknown.typeMeta.kind!r}")
-        page = listed.FromString(unknown.raw)
+        envelope = _opened(body, message(f"{kind.name}ListEnvelope"))
+        if envelope.typeMeta.kind != f"{kind.name}List":
+            raise ValueError(f"kind {envelope.typeMeta.kind!r}")
+        page = envelope.raw
         if not page.HasField("metadata"):
             raise ValueError("cut off before the list")  # also an empty list has it
         token = text(getattr(page.metadata, "continue"))
@@ -57,15 +56,15 @@ def damaged(kind: Kind) -> Retryable:
 def status_message(body: bytes) -> str:
     """The message of a Status, the error object of the API; empty where there is none."""
     try:
-        return text(_Status.FromString(_unwrapped(body).raw).message)
+        return text(_Status.FromString(_opened(body, _Unknown).raw).message)
     except _DAMAGED:
         return ""
 
 
-def _unwrapped(body: bytes) -> Any:
+def _opened(body: bytes, envelope: Any) -> Any:
     if not body.startswith(MAGIC):
         raise ValueError("not Kubernetes' protobuf")
-    unknown = _Unknown.FromString(memoryview(body)[len(MAGIC) :])
-    if unknown.contentEncoding:
-        raise ValueError(f"content encoding {unknown.contentEncoding!r}")
-    return unknown
+    opened = envelope.FromString(memoryview(body)[len(MAGIC) :])
+    if opened.contentEncoding:
+        raise ValueError(f"content encoding {opened.contentEncoding!r}")
+    return opened

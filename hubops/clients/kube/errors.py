@@ -19,3 +19,7 @@ class NotServed(Permanent):
 
 class Unauthorized(Permanent):
     """The server refused the credentials."""
+
+
+class PlainHttp(Permanent):
+    """The port speaks TLS, and was asked without."""

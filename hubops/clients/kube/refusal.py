@@ -10,12 +10,15 @@ import msgspec
 from hubops.clients import answer
 from hubops.clients.http import Response
 from hubops.clients.kube.envelope import MAGIC, status_message
-from hubops.clients.kube.errors import Expired, Unauthorized
+from hubops.clients.kube.errors import Expired, PlainHttp, Unauthorized
 from hubops.errors import Permanent, SourceError
 from hubops.model.text import inert
 
 SERVER = "the API server"
-_FORBIDDEN = re.compile(r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]*)"')
+#: The verb of what may not be impersonated is "impersonate", or "impersonate-on:user-info:list" (KEP-5284).
+_FORBIDDEN = re.compile(r'User "(?P<user>[^"]*)" cannot (?P<verb>[\w:-]+) resource "(?P<resource>[^"]*)"')
+#: How Go's net/http answers on a port that speaks TLS.
+_PLAIN_HTTP = b"Client sent an HTTP request to an HTTPS server"
 
 
 def refusal(response: Response, wanted: str) -> SourceError:
@@ -25,6 +28,8 @@ def refusal(response: Response, wanted: str) -> SourceError:
     if 300 <= status < 400:
         target = inert(response.headers.get("Location", "elsewhere"), limit=100)
         return Permanent(f"{SERVER} redirects to {target}; is the kubeconfig's server complete?", status=status)
+    if status == 400 and response.body.startswith(_PLAIN_HTTP):
+        return PlainHttp("it speaks TLS there; is the url https:// rather than http://?", status=status)
     if status == 401:
         return Unauthorized(f"{SERVER} refused the credentials (401); has the token expired?", status=status)
     if status == 403:

@@ -18,7 +18,7 @@ from hubops.clients.retry import Deadline
 from hubops.errors import ClusterUnreachable, Permanent, Retryable
 
 JSON = "application/json"
-_CHUNK = 2**18
+_CHUNK = 2**16
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
