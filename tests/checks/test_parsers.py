@@ -165,8 +165,8 @@ def test_nodes_explain_a_pending_pod_only_where_nothing_else_does() -> None:
     among = scheduling.parse("0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s).")
     assert alone is not None
     assert among is not None
-    assert [ref.name for ref in scheduling.unready_nodes(alone, Pod(), view(lost))] == ["lost"]
-    assert scheduling.unready_nodes(among, Pod(), view(lost)) == ()
+    assert [ref.name for ref in scheduling.troubled_nodes(alone, Pod(), view(lost))] == ["lost"]
+    assert scheduling.troubled_nodes(among, Pod(), view(lost)) == ()
 
 
 #: What containerd, CRI-O, Docker and the kubelet say of an image NAME, and the cause.

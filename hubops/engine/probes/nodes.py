@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 
 from hubops.engine.probe import probe
 from hubops.engine.probes import evidence, pods
@@ -20,6 +21,8 @@ _PRESSURES = {
     "PIDPressure": "process ids are running out: the kubelet evicts pods",
     "NetworkUnavailable": "its network is not set up: pods here cannot be reached",
 }
+#: Warnings that a kubelet gives whenever it starts, whether anything is wrong or not.
+_AT_EVERY_START = frozenset({"CgroupV1", "InvalidDiskCapacity", "PossibleMemoryBackedVolumesOnDisk"})
 
 
 @probe(needs=("nodes",), uses=("pods", "events"))
@@ -97,4 +100,5 @@ def _evidence(view: View, node: Node, states: Sequence[NodeCondition], here: lis
     evicted = sum(1 for pod in view.pods_on.get(node.name, ()) if pod.status.reason == "Evicted")
     if evicted:
         yield evidence.fact(f"evicted from it: {evidence.counted(evicted, 'pod')}")
-    yield from (evidence.from_event(event) for event in view.events.get(Ref("Node", node.name), ())[:2])
+    told = (event for event in view.events.get(Ref("Node", node.name), ()) if event.reason not in _AT_EVERY_START)
+    yield from (evidence.from_event(event) for event in islice(told, 2))

@@ -34,13 +34,13 @@ def _unscheduled(view: View, pod: Pod, grace: timedelta, gated: timedelta) -> It
     if not pods.longer_than(view, since, gated if pod.spec.scheduling_gates else grace):
         return
     answer = scheduling.parse(state.message) if state else None
-    unready = scheduling.unready_nodes(answer, pod, view) if answer else ()
+    nodes = scheduling.troubled_nodes(answer, pod, view) if answer else ()
     yield Hit(
         ref=pods.reference(pod),
         summary=evidence.bounded(_reason(view, pod, state, answer)),
         evidence=tuple(_evidence(view, pod, state)),
         since=since,
-        depends_on=(*pods.claims(view, pod), *unready),
+        depends_on=(*pods.claims(view, pod), *nodes),
         details=pods.details(pod),
     )
 

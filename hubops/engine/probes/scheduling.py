@@ -28,7 +28,15 @@ class Answer(NamedTuple):
 #: "0/6 nodes are available: 2 Insufficient cpu, 4 node(s) …. preemption: …" (kube-scheduler's FitError).
 _ANSWER = re.compile(r"0/(\d+) nodes are available:\s*(.*)$", re.DOTALL)
 _COUNTED = re.compile(r"^(\d+) (.+)$", re.DOTALL)
-_UNREADY = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+#: The taints that the node controller sets on nodes in trouble, and what they say of them.
+_TROUBLED = {
+    "node.kubernetes.io/not-ready": "are not ready",
+    "node.kubernetes.io/unreachable": "are not ready",
+    "node.kubernetes.io/disk-pressure": "are short of disk space",
+    "node.kubernetes.io/memory-pressure": "are short of memory",
+    "node.kubernetes.io/pid-pressure": "are out of process ids",
+    "node.kubernetes.io/network-unavailable": "have no network",
+}
 
 #: The scheduler's reasons (kube-scheduler 1.24–1.36, the ErrReason constants of its plugins) to follow "3 of 6 …".
 _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -112,10 +120,10 @@ def _words(reason: str, pod: Pod, view: View) -> str:
 def _taint_words(reason: str, pod: Pod, view: View) -> str:
     if named := re.search(r"\{(\S+?): ?(.*?)\}", reason):
         key, value = named.groups()
-        return "are not ready" if key in _UNREADY else f"are tainted {key}{f'={value}' if value else ''}"
+        return _TROUBLED.get(key) or f"are tainted {key}{f'={value}' if value else ''}"
     taints = sorted({_name(taint) for node in view.objects.nodes for taint in untolerated(node, pod)})
-    if taints and all(taint in _UNREADY for taint in taints):
-        return "are not ready"
+    if taints and all(taint in _TROUBLED for taint in taints):
+        return " or ".join(dict.fromkeys(_TROUBLED[taint] for taint in taints))
     more = f" and {len(taints) - 3} more" if len(taints) > 3 else ""
     return f"are tainted {', '.join(taints[:3])}{more}".rstrip()
 
@@ -137,14 +145,15 @@ def _tolerates(toleration: Toleration, taint: Taint) -> bool:
     return toleration.operator == "Exists" or (bool(toleration.key) and toleration.value == taint.value)
 
 
-def unready_nodes(answer: Answer, pod: Pod, view: View) -> tuple[Ref, ...]:
-    """The nodes whose failure alone keeps *pod* waiting: empty where any other obstacle is named."""
-    if any(_words(obstacle.reason, pod, view) != "are not ready" for obstacle in answer.obstacles):
+def troubled_nodes(answer: Answer, pod: Pod, view: View) -> tuple[Ref, ...]:
+    """The nodes whose trouble alone keeps *pod* waiting: empty where any other obstacle is named."""
+    said = {words for obstacle in answer.obstacles for words in _words(obstacle.reason, pod, view).split(" or ")}
+    if not said <= set(_TROUBLED.values()):
         return ()
     return tuple(
         Ref("Node", node.name)
         for node in view.objects.nodes
-        if any(taint.key in _UNREADY for taint in node.spec.taints)
+        if any(taint.key in _TROUBLED for taint in node.spec.taints)
     )
 
 
