@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -16,6 +15,7 @@ from hubops.model.finding import Finding
 from hubops.report.runbook import PLACEHOLDERS, SECTIONS, Code, fill_command, next_command, parse, values
 from hubops.report.shell import PLACEHOLDER, logical_lines
 from tests.checks.test_checks import CATALOG, CHECKS, HERE, files, judge
+from tests.testbed import build
 
 FOLDER = HERE.parents[1] / "runbooks"
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("[!_]*.md"))}
@@ -134,8 +134,12 @@ def _kind_of(command: str) -> tuple[str, ...]:
     return (*verbs, *sorted({word.partition("=")[0] for word in words if word.startswith("-")}))
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
-def test_kubectl_knows_every_command_and_flag(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def kubectl() -> str:
+    return str(build.programs(families=("kubectl",))["kubectl"])
+
+
+def test_kubectl_knows_every_command_and_flag(tmp_path: Path, kubectl: str) -> None:
     """Asked of the real kubectl, with a server that is not there: it judges its arguments before it connects."""
     lines = {_concrete(line) for text in TEXTS.values() for line, _ in commands(text)}
     asked = [part.strip() for line in lines for part in line.split(" | ") if part.strip().startswith("kubectl ")]
@@ -146,7 +150,7 @@ def test_kubectl_knows_every_command_and_flag(tmp_path: Path) -> None:
         words = shlex.split(re.sub(r" > \S+$", "", command))
         server = ["--server=http://127.0.0.1:1", "--request-timeout=1s", f"--cache-dir={tmp_path}"]
         done = subprocess.run(
-            [words[0], *server, *words[1:]],
+            [kubectl, *server, *words[1:]],
             capture_output=True, text=True, check=False, input=_OBJECT, cwd=tmp_path,
             env={"PATH": "/usr/bin:/bin:/usr/local/bin", "HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "none")},
         )  # fmt: skip
@@ -154,8 +158,7 @@ def test_kubectl_knows_every_command_and_flag(tmp_path: Path) -> None:
         assert local or "127.0.0.1:1" in done.stderr, f"{command}\n{done.stderr}"
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
-def test_kubectl_can_read_every_output_template() -> None:
+def test_kubectl_can_read_every_output_template(kubectl: str) -> None:
     """Templates are only read when there is something to print: here a ConfigMap that lacks all fields they ask for."""
     outputs = [
         word
@@ -167,7 +170,7 @@ def test_kubectl_can_read_every_output_template() -> None:
     paths = {path for output in outputs for path in _paths(output)}
     assert len(paths) > 20
     for path in sorted(paths):
-        made = ["kubectl", "create", "configmap", "x", "--dry-run=client", "-o", f"jsonpath={path}"]
+        made = [kubectl, "create", "configmap", "x", "--dry-run=client", "-o", f"jsonpath={path}"]
         done = subprocess.run(made, capture_output=True, text=True, check=False)
         assert done.returncode == 0, path + done.stderr
 

@@ -24,6 +24,9 @@ MODULES = Path(__file__).parent / "programs"
 KUBERNETES = "v1.36.3"
 _KUBERNETES_PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _COMPONENT = "k8s.io/component-base/version"
+_KUBERNETES_FLAGS = (
+    f"-s -w -X {_COMPONENT}.gitVersion={KUBERNETES} -X {_COMPONENT}.gitMajor=1 -X {_COMPONENT}.gitMinor=36"
+)
 
 Say = Callable[[str], None]
 
@@ -37,6 +40,7 @@ class Family:
     fits: str
     ldflags: str = "-s -w"
     version_args: tuple[str, ...] = ("--version",)
+    module: str = ""  # the folder of its go.mod, where it is not the family's name
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,16 @@ FAMILIES: dict[str, Family] = {
         tuple(f"k8s.io/kubernetes/cmd/{name}" for name in _KUBERNETES_PROGRAMS),
         {name: name for name in _KUBERNETES_PROGRAMS},
         fits=r"Kubernetes v1\.36\.",
-        ldflags=f"-s -w -X {_COMPONENT}.gitVersion={KUBERNETES} -X {_COMPONENT}.gitMajor=1 -X {_COMPONENT}.gitMinor=36",
+        ldflags=_KUBERNETES_FLAGS,
+    ),
+    # Apart from the servers: most machines have one that fits.
+    "kubectl": Family(
+        ("k8s.io/kubernetes/cmd/kubectl",),
+        {"kubectl": "kubectl"},
+        fits=r"Client Version: v1\.(2[89]|[3-9]\d)\.",
+        ldflags=_KUBERNETES_FLAGS,
+        version_args=("version", "--client"),
+        module="kubernetes",
     ),
     "kwok": Family(("sigs.k8s.io/kwok/cmd/kwok",), {"kwok": "kwok"}, fits=r"v?0\.8\."),
     "kube-state-metrics": Family(
@@ -120,7 +133,7 @@ def _fitting(program: str, version_args: Iterable[str], fits: str) -> Path | Non
 def _cached(name: str, family: Family) -> Path:
     digest = hashlib.sha256()
     for file in ("go.mod", "go.sum"):
-        digest.update((MODULES / name / file).read_bytes())
+        digest.update((MODULES / (family.module or name) / file).read_bytes())
     digest.update(repr((family.packages, family.programs, family.ldflags, _go_version())).encode())
     return cache_home() / f"{name}-{digest.hexdigest()[:16]}" / "bin"
 
@@ -134,7 +147,10 @@ def _build(name: str, family: Family, target: Path, say: Say) -> None:
     try:
         (scratch / "bin").mkdir()
         flags = ["-trimpath", "-buildvcs=false", "-ldflags", family.ldflags]
-        _run(["go", "build", *flags, "-o", f"{scratch / 'bin'}/", *family.packages], cwd=MODULES / name)
+        _run(
+            ["go", "build", *flags, "-o", f"{scratch / 'bin'}/", *family.packages],
+            cwd=MODULES / (family.module or name),
+        )
         for program, built_as in family.programs.items():
             (scratch / "bin" / built_as).rename(scratch / "bin" / program)
         if not target.parent.exists():
