@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from hubops.engine.probe import probe
-from hubops.engine.probes import evidence, pods, readiness, webhooks
+from hubops.engine.probes import evidence, pending, pods, readiness, webhooks
 from hubops.engine.probes.readiness import node_ready
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref, Value
@@ -115,7 +115,9 @@ def _cause(view: View, item: Deployment) -> str:
     """Why there are too few: what the controller says, or what most of its pods that are not ready have."""
     if failure := _true(item, "ReplicaFailure"):
         return f": pods cannot be created: {failure.message}"
-    reasons = Counter(readiness.reason(view, pod) for pod in _unready(view, item) if pod.spec.node_name)
+    reasons = Counter(
+        readiness.reason(view, pod) if pod.spec.node_name else pending.reason(view, pod) for pod in _unready(view, item)
+    )
     return f": {reasons.most_common(1)[0][0]}" if reasons else ""
 
 
@@ -127,17 +129,24 @@ def _true(item: Deployment, kind: str) -> Condition | None:
 def _explaining(view: View, item: Deployment) -> Iterator[Ref]:
     """What, when broken, explains it: webhooks that refuse its pods, claims that these wait for, and nodes.
 
-    Nodes only if all its unready pods are on lost ones.
+    Nodes only if all its unready pods are on lost ones, or wait for ones in trouble.
     """
     if (failure := _true(item, "ReplicaFailure")) and (refused := _REFUSED.search(failure.message)):
         yield from webhooks.configurations_of(view, *refused.groups())
     unready = _unready(view, item)
     for pod in unready:
         yield from pods.claims(view, pod)
-    nodes = {pod.name: view.find(Ref("Node", pod.spec.node_name)) for pod in unready}
-    lost = {node.name for node in nodes.values() if isinstance(node, Node) and not node_ready(node)}
-    if unready and all(pod.spec.node_name in lost for pod in unready):
-        yield from (Ref("Node", name) for name in sorted(lost))
+    nodes = [_troubled(view, pod) for pod in unready]
+    if all(nodes):
+        yield from sorted({ref for refs in nodes for ref in refs})
+
+
+def _troubled(view: View, pod: Pod) -> tuple[Ref, ...]:
+    """The lost node that *pod* is on, or the nodes in trouble that it waits for."""
+    if not pod.spec.node_name:
+        return pending.troubled_nodes(view, pod)
+    node = view.find(Ref("Node", pod.spec.node_name))
+    return pods.on_node(pod) if isinstance(node, Node) and not node_ready(node) else ()
 
 
 def _evidence(view: View, item: Deployment) -> Iterator[Evidence]:

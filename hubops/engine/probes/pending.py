@@ -8,7 +8,7 @@ from datetime import timedelta
 from hubops.engine.probe import probe
 from hubops.engine.probes import evidence, pods, scheduling, starting
 from hubops.engine.view import View
-from hubops.model.finding import Evidence, Hit
+from hubops.model.finding import Evidence, Hit, Ref
 from hubops.model.kube.core import Pod
 from hubops.model.kube.meta import Condition, condition
 from hubops.model.kube.storage import PersistentVolumeClaim
@@ -33,16 +33,28 @@ def _unscheduled(view: View, pod: Pod, grace: timedelta, gated: timedelta) -> It
     since = (state.last_transition_time if state else None) or pod.metadata.creation_timestamp
     if not pods.longer_than(view, since, gated if pod.spec.scheduling_gates else grace):
         return
-    answer = scheduling.parse(state.message) if state else None
-    nodes = scheduling.troubled_nodes(answer, pod, view) if answer else ()
     yield Hit(
         ref=pods.reference(pod),
-        summary=evidence.bounded(_reason(view, pod, state, answer)),
+        summary=reason(view, pod),
         evidence=tuple(_evidence(view, pod, state)),
         since=since,
-        depends_on=(*pods.claims(view, pod), *nodes),
+        depends_on=(*pods.claims(view, pod), *troubled_nodes(view, pod)),
         details=pods.details(pod),
     )
+
+
+def reason(view: View, pod: Pod) -> str:
+    """Why *pod* has no node."""
+    state = condition(pod.status.conditions, "PodScheduled")
+    answer = scheduling.parse(state.message) if state else None
+    return evidence.bounded(_reason(view, pod, state, answer))
+
+
+def troubled_nodes(view: View, pod: Pod) -> tuple[Ref, ...]:
+    """The nodes whose trouble is all that keeps *pod* without a node."""
+    state = condition(pod.status.conditions, "PodScheduled")
+    answer = scheduling.parse(state.message) if state else None
+    return scheduling.troubled_nodes(answer, pod, view) if answer else ()
 
 
 def _reason(view: View, pod: Pod, state: Condition | None, answer: scheduling.Answer | None) -> str:

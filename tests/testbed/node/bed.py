@@ -79,10 +79,14 @@ class NodeTestbed(Testbed):
         poll(self.ready, "the node Ready", 60)
         platform.apply(self, say)
 
-    def ready(self) -> bool:
+    def condition(self, kind: str) -> str | None:
+        """The status of the node's condition *kind*: "True", "False" or "Unknown"; None before it has one."""
         node = self.api.get("Node", None, NODE)
         conditions = node["status"].get("conditions", []) if node else []
-        return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+        return next((c["status"] for c in conditions if c["type"] == kind), None)
+
+    def ready(self) -> bool:
+        return self.condition("Ready") == "True"
 
     def stop_kubelet(self) -> None:
         self.hands.stop("kubelet")

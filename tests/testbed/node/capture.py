@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 # What no check looks at.
-_NOISE = frozenset(
-    {"uid", "nodeInfo", "capacity", "allocatable", "imageID", "tolerations", "schedulerName", "strategy"}
-)
+_NOISE = frozenset({"uid", "nodeInfo", "capacity", "allocatable", "imageID", "schedulerName", "strategy"})
 
 
 def capture(bed: Testbed, namespace: str, about: str) -> str:

@@ -68,3 +68,28 @@ def _key(finding: dict[str, Any]) -> tuple[str, str, str, str]:
 def _unready(bed: NodeTestbed) -> bool:
     conditions = [c for pod in pods(bed, "fine-sidecar") for c in pod["status"]["conditions"]]
     return any(c["type"] == "Ready" and c["status"] == "False" for c in conditions)
+
+
+@pytest.mark.usefixtures("daily")
+def test_a_full_disk_is_the_finding_of_its_node(node_testbed: NodeTestbed) -> None:
+    """The kubelet evicts what it finds and lets nothing new in; all of that is explained by its node."""
+    free = int(node_testbed.machine.run("df", "-k", "--output=avail", "/var").split()[-1])
+    node_testbed.machine.run("fallocate", "-l", f"{free * 97 // 100}K", "/var/lib/full")
+    try:
+        poll(lambda: node_testbed.condition("DiskPressure") == "True", "disk pressure", 120)
+        poll(lambda: _refused(node_testbed), "an evicted pod's successor refused", 120)
+        found = trial.run(node_testbed, FAULTS)["findings"]
+    finally:
+        node_testbed.machine.run("rm", "/var/lib/full")
+    pressed = [f for f in found if f["check"] == "node-pressure"]
+    assert [f["ref"]["name"] for f in pressed] == [node_testbed.node]
+    assert {s["check"] for s in pressed[0]["symptoms"]} >= {"pod-pending", "deployment-unavailable"}
+    # pending-taint is kept away by the taint that it was to be kept away by, too.
+    alone = [f["ref"]["namespace"] for f in found if f["check"] == "pod-pending" and "disk" in f["summary"]]
+    assert set(alone) <= {"pending-taint"}
+
+
+def _refused(bed: NodeTestbed) -> bool:
+    conditions = [c for each in FAULTS for pod in pods(bed, each.name) for c in pod["status"].get("conditions", [])]
+    refused = [c for c in conditions if c["type"] == "PodScheduled" and "taint" in c.get("message", "")]
+    return len(refused) > len(FAULTS) // 3
