@@ -61,6 +61,8 @@ class Prometheus:
             before = datetime.now(UTC)
             answer = self._query("time()", None, timeout)
             midway = before + (datetime.now(UTC) - before) / 2
+            if not answer.samples:
+                raise Permanent(f"{_SERVER} answered nothing to time(): is this its API?")
             return answer.samples[0].at - midway
 
         return retrying(ask, timeout=self._timeout, deadline=self._deadline, patience=self._timeout)
