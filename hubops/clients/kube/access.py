@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from hubops.model.text import inert, redact
 
 #: More connections than lists at a time: each may have its next page under way, and logs are read beside them.
 _SPARE_CONNECTIONS = 4
+
+#: What the package logs of a plugin that failed on a terminal, where its messages are not captured but shown.
+_SHOWN = "'NoneType' object has no attribute 'strip'"
 
 Impersonation = tuple[tuple[str, str], ...]
 
@@ -90,11 +94,20 @@ def _from_kubeconfig(kubeconfig: Kubeconfig, context: str | None, configuration:
         kubeconfig.load(name, configuration)
     # The package logs the failure of a plugin and goes on without credentials, as system:anonymous.
     if kubeconfig.plugin(name) and not configuration.api_key and not configuration.cert_file:
-        said = redact(inert(" ".join(log).removeprefix("exec: "), limit=300)) or "it gave neither token nor certificate"
-        raise ClusterUnreachable(
-            f"the credential plugin {kubeconfig.plugin(name)!r} of context {name!r} failed: {said}"
-        )
+        raise _plugin_failed(kubeconfig, name, " ".join(log).removeprefix("exec: "))
     return name, kubeconfig.impersonation(name)
+
+
+def _plugin_failed(kubeconfig: Kubeconfig, context: str, logged: str) -> ClusterUnreachable:
+    command = kubeconfig.plugin(context) or ""
+    plugin = f"the credential plugin {inert(command, limit=100)!r} of context {context!r}"
+    if os.sep not in command and shutil.which(command) is None:
+        hint = inert(" ".join(kubeconfig.install_hint(context).split()), limit=200)
+        return ClusterUnreachable(f"{plugin} is not on PATH{f': {hint}' if hint else ''}")
+    if logged == _SHOWN:
+        return ClusterUnreachable(f"{plugin} failed; what it said stands above")
+    said = redact(inert(" ".join(logged.split()), limit=300)) or "it gave neither token nor certificate"
+    return ClusterUnreachable(f"{plugin} failed: {said}")
 
 
 def _from_pod(configuration: Any, context: str | None, environ: Mapping[str, str]) -> None:

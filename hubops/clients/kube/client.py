@@ -197,7 +197,8 @@ def _access(config: KubernetesConfig, deadline: Deadline, environ: Mapping[str, 
     try:
         return Ahead(lambda: Access(config, environ)).result(timeout=deadline.remaining())
     except TimeoutError as error:
-        raise ClusterUnreachable(f"no credentials within the run's deadline of {deadline.seconds:g} s") from error
+        waited = f"within the run's deadline of {deadline.seconds:g} s"
+        raise ClusterUnreachable(f"the kubeconfig's credential plugin gave no credentials {waited}") from error
 
 
 def _page_of(kind: Kind, answer: Response) -> Page[Object]:

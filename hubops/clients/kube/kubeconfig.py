@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -31,7 +32,9 @@ class Kubeconfig:
             self._clusters = _named(config.value["clusters"], "cluster")
             files = self._merger.config_files.values()
             self._current = next((file["current-context"] for file in files if file.get("current-context")), None)
-        except (OSError, yaml.YAMLError, ConfigException, UnicodeDecodeError) as error:
+        except ConfigException as error:  # that a file is empty; it repeats the path
+            raise ConfigError(f"{paths}: this is not a kubeconfig but an empty file") from error
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"{paths}: {inert(' '.join(str(error).split()), limit=200)}") from error
         except (AttributeError, KeyError, TypeError) as error:
             raise ConfigError(f"{paths}: this is not a kubeconfig") from error
@@ -42,7 +45,7 @@ class Kubeconfig:
         if named:
             path = Path(named).expanduser()
             if not path.is_file():
-                raise ConfigError(f"{named}: no such kubeconfig")
+                raise ConfigError(f"{named}: {'a folder and not a' if path.is_dir() else 'no such'} kubeconfig")
             return cls(str(path))
         listed = (environ.get("KUBECONFIG") or _DEFAULT).split(os.pathsep)
         there = [str(path) for item in listed if item and (path := Path(item).expanduser()).is_file()]
@@ -57,8 +60,12 @@ class Kubeconfig:
         if name not in self._contexts:
             raise ConfigError(f"{self.paths}: no context {name!r}; known: {known}")
         cluster = self._contexts[name].get("cluster")
-        if not (self._clusters.get(cluster) or {}).get("server"):
+        server = (self._clusters.get(cluster) or {}).get("server")
+        if not server:
             raise ConfigError(f"{self.paths}: context {name!r} names no cluster with a server")
+        if not _is_url(str(server)):
+            shown = inert(str(server), limit=100)
+            raise ConfigError(f"{self.paths}: clusters.{cluster}.server: {shown!r} is no http:// or https:// URL")
         return str(name)
 
     def load(self, context: str, configuration: Any) -> None:
@@ -83,6 +90,10 @@ class Kubeconfig:
         plugin = self._user(context).get("exec")
         return str(plugin.get("command", "")) if isinstance(plugin, dict) else None
 
+    def install_hint(self, context: str) -> str:
+        """What the kubeconfig says about a plugin that is not installed; empty where it says nothing."""
+        return str((self._user(context).get("exec") or {}).get("installHint") or "")
+
     def impersonation(self, context: str) -> tuple[tuple[str, str], ...]:
         """The headers for `as`, `as-uid`, `as-groups` and `as-user-extra`, which the kubernetes package ignores."""
         user = self._user(context)
@@ -97,6 +108,14 @@ class Kubeconfig:
 
     def _user(self, context: str) -> dict[str, Any]:
         return self._users.get(self._contexts[context].get("user")) or {}
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        return False
 
 
 def _named(entries: Any, key: str) -> dict[Any, dict[str, Any]]:
