@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import yaml
@@ -17,11 +17,14 @@ from hubops.errors import ConfigError
 from hubops.model.check import Severity
 from hubops.model.quantity import parse_duration
 
+#: Variables that are flags, and no keys of hubops.yaml.
+_NO_KEYS = {"HUBOPS_CONFIG", "HUBOPS_CHECKS"}
 #: Where hubops.yaml is looked for when neither --config nor HUBOPS_CONFIG names it.
 DEFAULT_PATHS = (Path("hubops.yaml"), Path("~/.config/hubops/hubops.yaml"), Path("/etc/hubops/hubops.yaml"))
 
 
 T = TypeVar("T")
+Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Duration(timedelta):
@@ -40,8 +43,8 @@ class KubernetesConfig(_Strict, frozen=True):
     as_user: str | None = msgspec.field(default=None, name="as")
     as_group: tuple[str, ...] = ()
     proxy: str | None = None
-    page_size: int = 1000
-    concurrency: int = 4
+    page_size: Positive = 1000
+    concurrency: Positive = 4  # kinds that are read at once
     timeout: Duration = Duration(seconds=30)  # one request
 
 
@@ -111,11 +114,21 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
     HUBOPS_PROMETHEUS__URL sets prometheus.url: two underscores separate keys. Raises ConfigError with file and key.
     """
     found = path or find(environ)
-    data = _read(found) if found else {}
-    origin = str(found) if found else "environment"
-    for variable, value in sorted(environ.items()):
-        if variable.startswith("HUBOPS_") and variable not in {"HUBOPS_CONFIG", "HUBOPS_CHECKS"}:
-            _set(data, variable, value)
+    variables = sorted(name for name in environ if name.startswith("HUBOPS_") and name not in _NO_KEYS)
+    try:
+        return _load(found, {name: environ[name] for name in variables})
+    except ConfigError:
+        if found and variables:
+            _load(found, {})  # where the file by itself is wrong, that is said
+        raise
+
+
+def _load(path: Path | None, variables: Mapping[str, str]) -> Config:
+    """The configuration of the file *path* with *variables* over it."""
+    data = _read(path) if path else {}
+    for variable, value in variables.items():
+        _set(data, variable, value)
+    origin = f"environment variable {' or '.join(variables)}" if variables else str(path)
     checks = data.get("checks")
     for name, section in checks.items() if isinstance(checks, dict) else ():
         convert(section, CheckSettings, origin, f"checks.{name}")  # first and apart, so that its error names the check
