@@ -94,7 +94,8 @@ def _add(found: dict[str, Check], directory: Path, name: str, probes: Mapping[st
                 raise ConfigError(f"{origin}: id: {check.id!r} is already the id of {found[check.id].origin}")
             found[check.id] = check
         except ConfigError as error:
-            yield Problem(path.stem, str(error))
+            # A check of the same name that can be used must not hide that this one cannot.
+            yield Problem(origin if path.stem in found else path.stem, str(error))
 
 
 def _symptoms(found: Mapping[str, Check], known: Set[str]) -> list[Problem]:

@@ -12,6 +12,7 @@ import yaml
 
 from hubops.config import convert
 from hubops.engine.expressions import ExpressionError, compile_expression
+from hubops.engine.fields import thresholds_read
 from hubops.engine.parameters import ParameterError, arguments, meant, names_in
 from hubops.engine.placeholders import names
 from hubops.engine.probe import Probe
@@ -145,6 +146,8 @@ def _cel_rules(check: Check, _: Mapping[str, Probe]) -> Iterator[str]:
             compile_expression(source or "true")
         except ExpressionError as error:
             yield f"{key}: {error}"
+        for name in sorted(thresholds_read(source or "") - check.with_.keys()):
+            yield f"{key}: with.{name} has no value under with{meant(name, check.with_)}"
 
 
 _RULES: Mapping[str, Callable[[Check, Mapping[str, Probe]], Iterator[str]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -31,7 +32,7 @@ def decide(view: View, check: Check, sets: Sequence[ParameterSet]) -> Decision:
     expression = compile_expression(check.cel or "")
     since = compile_expression(check.since) if check.since else None
     hits: list[Hit] = []
-    problems: list[str] = []
+    problems: dict[str, list[Ref]] = defaultdict(list)
     for one in sets:
         scope = Scope(view.now, one.values)
         for item in items:
@@ -43,8 +44,14 @@ def decide(view: View, check: Check, sets: Sequence[ParameterSet]) -> Decision:
                 if scope.holds(expression, item):
                     hits.append(_hit(view, check, one, scope, expression, since, item, ref))
             except ExpressionError as error:
-                problems.append(f"{ref}: {error}")
-    return Decision(hits=tuple(hits), examined=len(items), problems=tuple(problems))
+                problems[str(error)].append(ref)
+    said = tuple(f"{check.origin}: cel: {problem}{_where(refs)}" for problem, refs in problems.items())
+    return Decision(hits=tuple(hits), examined=len(items), problems=said)
+
+
+def _where(refs: Sequence[Ref]) -> str:
+    """What an expression fails for; what is wrong with the expression itself fails for hundreds."""
+    return f" ({refs[0]}{f' and {len(refs) - 1} more' if refs[1:] else ''})"
 
 
 def _ref(kind: str, item: Item) -> Ref:
@@ -57,7 +64,7 @@ def _same_version(kind: str, item: Item) -> None:
     """An expression written for one version of an API must not judge the fields of another."""
     wanted, found = version_of(kind), item.get("apiVersion")
     if wanted and found and found != wanted:
-        raise ExpressionError(f"is served as {found}, and the check is written for {wanted}")
+        raise ExpressionError(f"served as {found}, and the check is written for {wanted}")
 
 
 def _hit(

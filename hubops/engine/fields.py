@@ -105,6 +105,13 @@ def fields_read(source: str) -> frozenset[str]:
     return _Reader(_tokens(source)).run()
 
 
+def thresholds_read(source: str) -> frozenset[str]:
+    """The keys of `with` that *source* reads: with.replicas."""
+    tokens = _tokens(source)
+    fields = zip(tokens, tokens[1:], tokens[2:], strict=False)
+    return frozenset(name for variable, dot, name in fields if (variable, dot) == ("with", "."))
+
+
 def names_bound(source: str) -> frozenset[str]:
     """The names that the macros of *source* give to elements."""
     tokens = _tokens(source)

@@ -95,7 +95,7 @@ def _decide(
 def _reason(check: Check, evidence: str, reason: str) -> str:
     """Why *evidence* is missing; for a query of a site's own, with the file that it may have to be mended in."""
     if evidence.startswith(("promql:", "logql:")):
-        return reason if check.origin.startswith(SHIPPED) else f"{check.origin}: {reason}"
+        return reason if check.origin.startswith(SHIPPED) else f"{check.origin}: {check.decides_by}: {reason}"
     return reason if reason.startswith(NOT_READ) else f"{evidence}: {reason}"
 
 

@@ -132,7 +132,7 @@ def test_a_broken_program_is_not_hidden() -> None:
 def test_a_refused_query_of_ones_own_names_its_file() -> None:
     refused = "Prometheus: 1:4: parse error (query: up <)"
     taken = snapshot(unread={"promql:up <": refused})
-    assert result(taken, check(promql="up <", origin="mine/c.yaml")).reason == f"mine/c.yaml: {refused}"
+    assert result(taken, check(promql="up <", origin="mine/c.yaml")).reason == f"mine/c.yaml: promql: {refused}"
     assert result(taken, check(promql="up <", origin="hubops/checks/c.yaml")).reason == refused
 
 
