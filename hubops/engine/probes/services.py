@@ -14,17 +14,9 @@ from hubops.model.kube.networking import MutatingWebhookConfiguration, Validatin
 
 
 @probe(
-    needs=("services", "endpointslices", "pods"),
-    uses=(
-        "deployments",
-        "statefulsets",
-        "daemonsets",
-        "jobs",
-        "replicasets",
-        "events",
-        "validatingwebhookconfigurations",
-        "mutatingwebhookconfigurations",
-    ),
+    # Without what makes the pods, the Service of something that was scaled to zero would be a false alarm.
+    needs=("services", "endpointslices", "pods", "deployments", "statefulsets", "daemonsets", "jobs", "replicasets"),
+    uses=("events", "validatingwebhookconfigurations", "mutatingwebhookconfigurations"),
 )
 def service_without_endpoints(view: View, *, grace: timedelta) -> Iterator[Hit]:
     """Services with a selector and ports, and for longer than *grace* without a ready endpoint.
