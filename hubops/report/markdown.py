@@ -34,10 +34,11 @@ def write(report: Report, options: Options) -> str:
             "What these checks look for may be broken too.",
             table(("Check", "Reason"), ((code(check), prose(reason)) for check, reason in unknown)),
         ]
+    history = words.has_history(report)
     if findings:
         parts.append("## In detail")
     for number, finding in enumerate(findings, start=1):
-        parts += _finding(number, finding, report, options)
+        parts += _finding(number, finding, report, options, history)
     return "\n\n".join([*parts, *_appendix(report)]) + "\n"
 
 
@@ -91,9 +92,9 @@ def _overview(findings: Sequence[Finding], report: Report) -> str:
     return table(("", "Severity", "Object", "What", "Affected", "Team", "Since"), rows)
 
 
-def _finding(number: int, finding: Finding, report: Report, options: Options) -> list[str]:
+def _finding(number: int, finding: Finding, report: Report, options: Options, history: bool) -> list[str]:
     facts = [f"Check {code(finding.check)}"]
-    if words.has_history(report):
+    if history:
         facts.append(finding.state)
     if finding.value:
         facts.append(prose(words.amount(finding.value)))

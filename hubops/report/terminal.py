@@ -52,10 +52,11 @@ def _findings(page: Page, report: Report, options: Options) -> None:
         page.add(words.listed([f"{check} {number:,}" for check, number in counts], 12), label="By check:", column=LABEL)
     shown: Counter[str] = Counter()
     shortened = 0
+    history = words.has_history(report)
     for finding in findings:
         shown[finding.check] += 1
         page.blank()
-        _finding(page, finding, report)
+        _finding(page, finding, report, history)
         if finding.state == "resolved" or (len(findings) > ALL_IN_FULL and shown[finding.check] > FULL_PER_CHECK):
             shortened += finding.state != "resolved"
             continue
@@ -68,7 +69,7 @@ def _findings(page: Page, report: Report, options: Options) -> None:
         )  # fmt: skip
 
 
-def _finding(page: Page, finding: Finding, report: Report) -> None:
+def _finding(page: Page, finding: Finding, report: Report, history: bool) -> None:
     """Which object, what is wrong with it, since when: what no finding goes without."""
     resolved = (f"{page.glyphs['ok']} RESOLVED", "ok")
     label = resolved if finding.state == "resolved" else _label(page, finding.severity)
@@ -76,7 +77,7 @@ def _finding(page: Page, finding: Finding, report: Report) -> None:
     page.add((str(finding.ref), "strong"), (team, "quiet"), label=label, column=LABEL)
     page.add(finding.summary, indent=2)
     facts = [finding.check]
-    if words.has_history(report) and finding.state != "resolved":
+    if history and finding.state != "resolved":
         facts.append(finding.state)
     if finding.value:
         facts.append(words.amount(finding.value))
@@ -129,8 +130,9 @@ def _could_not_check(page: Page, report: Report) -> None:
     for reason, checks in groups.items():
         page.add(reason, label="-", column=2, indent=2)
         page.add(", ".join(checks), indent=4)
-    page.add("Remedy the cause above, then look again:", indent=2)
-    page.command(" ".join(["hubops check", *(word(check) for check in ids)]))
+    if again := words.selectable(ids):
+        page.add("Remedy the cause above, then look again:", indent=2)
+        page.command(" ".join(["hubops check", *(word(check) for check in again)]))
 
 
 def _footer(page: Page, report: Report) -> None:

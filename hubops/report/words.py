@@ -80,6 +80,11 @@ def has_history(report: Report) -> bool:
     return any(finding.state != "new" for finding in report.findings)
 
 
+def selectable(ids: Iterable[str]) -> list[str]:
+    """Those of *ids* that `hubops check` takes: what stands for a file or folder that cannot be used is its path."""
+    return [item for item in ids if "/" not in item]
+
+
 def by_reason(checks: Iterable[CheckResult], status: str) -> dict[str, list[str]]:
     """The ids of the checks with *status*, by their reason."""
     groups: dict[str, list[str]] = {}
