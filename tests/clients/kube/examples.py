@@ -11,9 +11,8 @@ import msgspec
 
 from hubops.model.kube.kinds import Kind
 from hubops.model.kube.meta import Kube
+from tests.clients.kube.wire import registry_key
 from tests.schema.plan import Pair, Slot
-
-_PATHS = {"nodes": "minions", "services": "services/specs"}
 
 
 class Maker:
@@ -35,8 +34,7 @@ class Maker:
             body["metadata"]["namespace"] = "examples"
         if kind.plural == "events":
             body["type"] = "Warning"
-        space = "examples/" if kind.namespaced else ""
-        return f"/registry/{_PATHS.get(kind.plural, kind.plural)}/{space}{name}", body
+        return registry_key(kind, "examples", name), body
 
     def _message(self, pair: Pair) -> dict[str, Any]:
         names = {field.name: field.encode_name for field in msgspec.structs.fields(pair.struct)}
