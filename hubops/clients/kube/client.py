@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -19,7 +18,7 @@ from hubops.clients.kube.discovery import Discovery
 from hubops.clients.kube.envelope import MEDIA_TYPE, protobuf_page
 from hubops.clients.kube.errors import NoConnection, NotServed, PlainHttp, Unauthorized
 from hubops.clients.kube.json_list import json_page
-from hubops.clients.kube.page import Page, read_all
+from hubops.clients.kube.page import Page, PageSize, read_all
 from hubops.clients.kube.proxy import ServiceProxy
 from hubops.clients.kube.pruned import Pruner
 from hubops.clients.kube.refusal import SERVER, refusal
@@ -33,12 +32,8 @@ from hubops.model.text import inert
 
 T = TypeVar("T")
 
-#: Objects a page of JSON: those are several times as large in memory as protobuf's, and decoded whole.
-_JSON_PAGE = 250
 #: A log line may be as long as its writer likes.
 _LOG_BYTES = 2**20
-
-
 _BULK = f"{MEDIA_TYPE}, {JSON};q=0.9"
 
 
@@ -123,10 +118,12 @@ class KubeClient:
         known = BY_PLURAL.get(resource.partition(".")[0]) if evidence.startswith("raw:") else None
         path = known.path if known else self._discovery.path(resource)
         pruner = Pruner(paths)
+        size = PageSize(self._config.page_size)
 
         def fetch(token: str) -> Page[dict[str, Any]]:
-            request = Request(path=path, params=self._page(token, most=_JSON_PAGE))
-            return self._read(request, f"list {resource}", lambda answer: pruner.page(answer.body, resource))
+            request = Request(path=path, params=_page_params(size, token))
+            decode = partial(_sized, size, lambda answer: pruner.page(answer.body, resource))
+            return self._read(request, f"list {resource}", decode)
 
         return read_all(fetch)
 
@@ -146,23 +143,21 @@ class KubeClient:
 
     def _list(self, path: str, selectors: Mapping[str, str], kind: Kind) -> tuple[Object, ...]:
         wanted = f"list {kind.plural}" + (f".{kind.group}" if kind.group else "")
+        size = PageSize(self._config.page_size)
+        decode = partial(_sized, size, partial(_page_of, kind))
 
         def fetch(token: str) -> Page[Object]:
-            params = {**selectors, **self._page(token)}
+            params = {**selectors, **_page_params(size, token)}
             try:
-                return self._read(Request(path=path, params=params, accept=_BULK), wanted, partial(_page_of, kind))
+                return self._read(Request(path=path, params=params, accept=_BULK), wanted, decode)
             except Permanent as error:
                 if error.status == 406:
-                    return self._read(Request(path=path, params=params), wanted, partial(_page_of, kind))
+                    return self._read(Request(path=path, params=params), wanted, decode)
                 if error.status == 404:
                     raise NotServed(f"this cluster does not serve {kind.plural} in {kind.api_version}") from error
                 raise
 
         return read_all(fetch)
-
-    def _page(self, token: str, most: int = sys.maxsize) -> dict[str, str]:
-        limit = {"limit": str(min(self._config.page_size, most))}
-        return {**limit, "continue": token} if token else limit
 
     def _get(self, request: Request, wanted: str) -> Response:
         return self._read(request, wanted, lambda answer: answer)
@@ -199,6 +194,17 @@ def _access(config: KubernetesConfig, deadline: Deadline, environ: Mapping[str, 
     except TimeoutError as error:
         waited = f"within the run's deadline of {deadline.seconds:g} s"
         raise ClusterUnreachable(f"the kubeconfig's credential plugin gave no credentials {waited}") from error
+
+
+def _page_params(size: PageSize, token: str) -> dict[str, str]:
+    return {"limit": str(size.limit)} | ({"continue": token} if token else {})
+
+
+def _sized(size: PageSize, decode: Callable[[Response], Page[T]], answer: Response) -> Page[T]:
+    """The page in *answer*, from which the *size* of the next is learnt."""
+    page = decode(answer)
+    size.learn(page.count, len(answer.body))
+    return page
 
 
 def _page_of(kind: Kind, answer: Response) -> Page[Object]:

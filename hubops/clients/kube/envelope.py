@@ -38,7 +38,7 @@ def protobuf_page(body: bytes, kind: Kind) -> Page[Object]:
         token = text(getattr(page.metadata, "continue"))
     except _DAMAGED as error:
         raise damaged(kind) from error
-    return Page(token, _objects(page, kind))
+    return Page(token, _objects(page, kind), len(page.items))
 
 
 def _objects(page: Any, kind: Kind) -> Iterator[Object]:

@@ -43,7 +43,7 @@ def json_page(body: bytes, kind: Kind) -> Page[Object]:
     for item in items:
         for meta in _metadata(item):
             _drop_annotations(meta.annotations)
-    return Page(page.metadata.token, items)
+    return Page(page.metadata.token, items, len(items))
 
 
 def decode_list(body: bytes, item: Any, kind: str | None, plural: str) -> JsonList[Any]:

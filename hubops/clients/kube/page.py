@@ -16,12 +16,31 @@ T = TypeVar("T")
 BEGINNINGS = 3
 
 
-class Page(Generic[T]):
-    """`token` leads to the next page, empty for the last; `items` may be decoded as they are taken, once."""
+#: What a page should weigh: several of them are in memory at a time, and there is no telling how large objects are.
+PAGE_BYTES = 4 * 2**20
+FIRST, FEWEST = 250, 10
 
-    def __init__(self, token: str, items: Iterable[T]) -> None:
+
+class Page(Generic[T]):
+    """`token` leads to the next page, empty for the last; the *count* `items` may be decoded as they are taken."""
+
+    def __init__(self, token: str, items: Iterable[T], count: int) -> None:
         self.token = token
         self.items = items
+        self.count = count
+
+
+class PageSize:
+    """How many objects to ask for at a time, *most* at most: fewer where they are large, so that memory stays flat."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.limit = min(FIRST, most)
+
+    def learn(self, count: int, size: int) -> None:
+        """A page of *count* objects had *size* bytes."""
+        if count:
+            self.limit = min(max(PAGE_BYTES * count // size, FEWEST), self._most)
 
 
 def read_all(fetch: Callable[[str], Page[T]]) -> tuple[T, ...]:

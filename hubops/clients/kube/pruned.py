@@ -38,7 +38,8 @@ class Pruner:
         """One page of objects, each with its apiVersion and kind. Raises as `decode_list` does."""
         listed = decode_list(body, self._struct, None, plural)
         own = {"apiVersion": listed.api_version, "kind": listed.kind.removesuffix("List")}
-        return Page(listed.metadata.token, (own | _plain(item) for item in items_of(listed, plural)))
+        items = items_of(listed, plural)
+        return Page(listed.metadata.token, (own | _plain(item) for item in items), len(items))
 
 
 def _plain(item: Any) -> dict[str, Any]:
