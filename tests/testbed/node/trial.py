@@ -32,10 +32,13 @@ SOON = {
     "pod-pending": {"grace": "20s"},
     "pvc-pending": {"grace": "20s"},
     "service-without-endpoints": {"grace": "20s"},
+}
+# What has no namespace is as young as the trial.
+YOUNG = {
+    "node-not-ready": {"grace": "0s"},
+    "node-pressure": {"grace": "0s"},
     "webhook-without-endpoints": {"grace": "10s"},
 }
-# The node is as young as the trial.
-YOUNG = {"node-not-ready": {"grace": "0s"}, "node-pressure": {"grace": "0s"}}
 
 
 @dataclass(frozen=True)

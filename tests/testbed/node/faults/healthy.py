@@ -143,7 +143,7 @@ FINE = (
         (
             app(
                 "worker",
-                container("trap 'exit 0' TERM; echo 'working for a while, then a fresh process'; sleep 150 & wait"),
+                container("trap 'exit 0' TERM; echo 'working for a while, then a fresh process'; sleep 100 & wait"),
             ),
         ),
         restarted(1),
