@@ -65,15 +65,19 @@ def retrying(
     seconds have gone by. Raises the last Retryable, and Permanent at once.
     """
     began = time.monotonic()
-    for attempt in range(1, attempts):
+    attempt = 0
+    while True:
+        attempt += 1
         try:
             return call(deadline.bound(timeout))
         except Retryable as error:
+            if not deadline.remaining():  # a server that was cut short is not as slow as it looks
+                error.args = (f"{error}; the run's deadline of {deadline.seconds:g} s was over",)
             pause = pause_before(attempt, error.retry_after, first_pause)
-            if pause > min(LONGEST_PAUSE, deadline.remaining(), began + patience - time.monotonic()):
+            longest = min(LONGEST_PAUSE, deadline.remaining(), began + patience - time.monotonic())
+            if attempt == attempts or pause > longest:
                 raise
             deadline.pause(pause)
-    return call(deadline.bound(timeout))
 
 
 def pause_before(attempt: int, retry_after: float | None, first_pause: float = FIRST_PAUSE) -> float:
