@@ -5,13 +5,24 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from pathlib import Path
 
 from tests.testbed import build, process, sample, static_state
 from tests.testbed.bed import BACKGROUND, Testbed, running
 from tests.testbed.errors import TestbedError
 from tests.testbed.faults import FAULTS, matching
+from tests.testbed.node import requirements
 
 BENCH = "bench"
+
+
+def node_programs() -> dict[str, Path]:
+    """Those of a real node, where one can run; else says what this machine lacks for it."""
+    if lacking := requirements.missing():
+        print(f"no real node on this machine; missing: {'; '.join(lacking)}")
+        return {}
+    requirements.provide(print)
+    return build.programs(families=build.OPTIONAL)
 
 
 def up() -> None:
@@ -73,7 +84,7 @@ def main() -> int:
     try:
         match asked.verb:
             case "build":
-                for name, path in build.programs().items():
+                for name, path in (build.programs() | node_programs()).items():
                     print(f"{name:25} {path}")
             case "up":
                 up()
