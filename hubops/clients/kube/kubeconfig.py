@@ -94,6 +94,10 @@ class Kubeconfig:
         """What the kubeconfig says about a plugin that is not installed; empty where it says nothing."""
         return str((self._user(context).get("exec") or {}).get("installHint") or "")
 
+    def compressed(self, context: str) -> bool:
+        """Whether the cluster of *context* is to compress its answers."""
+        return not self._clusters[self._contexts[context].get("cluster")].get("disable-compression")
+
     def impersonation(self, context: str) -> tuple[tuple[str, str], ...]:
         """The headers for `as`, `as-uid`, `as-groups` and `as-user-extra`, which the kubernetes package ignores."""
         user = self._user(context)

@@ -59,7 +59,8 @@ class Session:
 
     def _open(self, request: Request, timeout: float) -> urllib3.BaseHTTPResponse:
         headers = self.access.headers()
-        headers.update({**request.headers, "Accept": request.accept, "Accept-Encoding": "gzip"})
+        encoding = "gzip" if self.access.compressed else "identity"
+        headers.update({**request.headers, "Accept": request.accept, "Accept-Encoding": encoding})
         connect = min(timeout, CONNECT_TIMEOUT)
         try:
             return self.access.pool.request(

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from hubops.clients.kube.client import KubeClient
+from hubops.clients.retry import Deadline
+from hubops.config import KubernetesConfig
 from hubops.errors import HubopsError, Permanent, Retryable
 from hubops.model.kube.kinds import BY_PLURAL
-from tests.clients.kube.conftest import Connect
+from tests.clients.kube.conftest import Connect, MakeKubeconfig
 from tests.clients.kube.wire import PROTOBUF, listed, message, wrapped
 from tests.clients.server import Request, Server, reply
 
@@ -165,6 +167,13 @@ def test_compressed_answers_are_read(connect: Connect) -> None:
     with Server(protobuf(body, Content_Encoding="gzip")) as server:
         assert names(connect(server.url)) == ["a"]
     assert server.requests[0].headers["accept-encoding"] == "gzip"
+
+
+def test_compression_is_not_asked_for_where_the_kubeconfig_says_so(kubeconfig: MakeKubeconfig) -> None:
+    with Server(protobuf(listed("Pod", ["a"]))) as server:
+        path = kubeconfig(server.url, cluster={"disable-compression": True})
+        names(KubeClient(KubernetesConfig(kubeconfig=str(path)), deadline=Deadline(20), environ={}))
+    assert server.requests[0].headers["accept-encoding"] == "identity"
 
 
 def test_damaged_compression_is_an_error(connect: Connect) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from kubernetes.config import incluster_config
 
 from hubops.clients.kube.client import KubeClient
 from hubops.clients.kube.envelope import MEDIA_TYPE, protobuf_page
 from hubops.clients.kube.json_list import json_page
 from hubops.clients.retry import Deadline
 from hubops.config import KubernetesConfig
-from hubops.errors import Permanent
+from hubops.errors import ClusterUnreachable, ConfigError, Permanent
 from hubops.model.kube.kinds import BY_PLURAL, KINDS, Kind
 from hubops.model.kube.meta import KEPT_ANNOTATIONS, Object
 from tests.clients.kube.examples import Maker, unset
@@ -133,3 +136,44 @@ def test_all_impersonated_groups_count(bare_testbed: Testbed) -> None:
     acting("first", "second").list(BY_PLURAL["nodes"])
     with pytest.raises(Permanent, match=r"user zoë may not list nodes \(403\)"):
         acting("second").list(BY_PLURAL["nodes"])
+
+
+@pytest.fixture
+def pod(bare_testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The environment and the files of a pod, with a real token; the path of the token."""
+    bare_testbed.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "hubops"}})
+    rule = {"apiGroups": [""], "resources": ["pods", "namespaces"], "verbs": ["get", "list"]}
+    bare_testbed.service_account("hubops", "reader", rule)
+    token = tmp_path / "token"
+    token.write_text(bare_testbed.token("hubops", "reader"))
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(token))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(bare_testbed.authority))
+    address = urlsplit(bare_testbed.server)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(address.hostname))
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(address.port))
+    return token
+
+
+@pytest.mark.usefixtures("pod")
+def test_inside_a_pod(bare_testbed: Testbed) -> None:
+    client = KubeClient(KubernetesConfig(), deadline=Deadline(60))
+    client.list(BY_PLURAL["pods"])
+    system = bare_testbed.api.get("Namespace", None, "kube-system")
+    assert system is not None
+    assert client.cluster_name == system["metadata"]["uid"]
+    with pytest.raises(Permanent, match="user system:serviceaccount:hubops:reader may not list nodes"):
+        client.list(BY_PLURAL["nodes"])
+
+
+def test_a_token_that_was_rotated_inside_a_pod_is_picked_up(bare_testbed: Testbed, pod: Path) -> None:
+    good = pod.read_text()
+    pod.write_text("expired")
+    client = KubeClient(KubernetesConfig(), deadline=Deadline(60))
+    with pytest.raises(ClusterUnreachable, match=f"{bare_testbed.server}: .* refused the credentials"):
+        client.list(BY_PLURAL["pods"])
+    pod.write_text("")
+    with pytest.raises(ConfigError, match="Token file exists but empty"):
+        client.list(BY_PLURAL["pods"])
+    pod.write_text(good)
+    client.list(BY_PLURAL["pods"])
