@@ -54,7 +54,7 @@ class Access:
 
         with self._lock, _captured_log():
             try:
-                token = self._configuration.get_api_key_with_prefix("BearerToken", "authorization")
+                token = self._configuration.auth_settings().get("BearerToken", {}).get("value")
             except (ConfigException, OSError, urllib3.exceptions.HTTPError) as error:
                 said = redact(inert(" ".join(str(error).split()), limit=200))
                 raise ClusterUnreachable(f"the credentials could not be renewed: {said}") from error
