@@ -35,12 +35,13 @@ def command(check: str, target: str | None, given: dict[str, str], options: Opti
     What is not given stays visible as <name>. Nothing is executed.
     """
     from hubops.deliver import terminal
+    from hubops.engine.parameters import meant
     from hubops.report.runbook import parse_ref, values
     from hubops.report.runbook_view import write
 
     known = (values(parse_ref(target)) if target else {}) | given
     texts = runbooks(options.check_folders)
     if check not in texts:
-        raise UsageError(f"there is no runbook {check!r}; 'hubops list' shows the checks that have one")
+        raise UsageError(f"there is no runbook {check!r}{meant(check, texts)}")
     terminal.write(write(texts[check], known, rendering({})))
     return Exit.OK

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from hubops.errors import UsageError
 from hubops.model.finding import Finding, Ref
+from hubops.model.kube.kinds import KINDS
 from hubops.report import shell
 
 #: The headings of a runbook, in their order.
@@ -24,6 +25,9 @@ PLACEHOLDERS = frozenset({
 #: Words in braces that belong to awk and to JSONPath, whatever the labels of a series are called.
 _NEVER = frozenset({"end", "print", "next", "exit", "getline"})
 _KIND_NAMES = {"persistentvolumeclaim": "claim", "persistentvolume": "volume"}
+
+#: What kubectl takes for a built-in kind, in lower case.
+_KINDS = {alias.lower(): kind.name for kind in KINDS for alias in (kind.name, kind.plural)}
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^`]*)$")
 
@@ -124,11 +128,17 @@ def _code(text: str, info: str) -> Code:
 
 
 def parse_ref(text: str) -> Ref:
-    """The object that --for names: kind/namespace/name, or kind/name where it has no namespace. Raises UsageError."""
+    """The object that --for names: kind/namespace/name, or kind/name where it has no namespace.
+
+    Built-in kinds may be written as kubectl takes them: pod, pods. Raises UsageError.
+    """
     parts = text.split("/")
     if len(parts) not in (2, 3) or not all(part.strip() == part != "" for part in parts):
         raise UsageError(f"--for {text!r}: write kind/namespace/name, or kind/name for what has no namespace")
-    return Ref(parts[0], parts[-1], parts[1] if len(parts) == 3 else None)
+    kind = _KINDS.get(parts[0].lower(), parts[0])
+    if len(parts) == 2 and kind[0].islower():
+        raise UsageError(f"--for {text!r}: {kind!r} is no kind, as Node/worker-1 or Pod/{kind}/{parts[1]} have one")
+    return Ref(kind, parts[-1], parts[1] if len(parts) == 3 else None)
 
 
 def values(ref: Ref, details: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -57,7 +57,11 @@ def test_values_come_from_the_object_its_kind_and_details() -> None:
 
 @pytest.mark.parametrize(
     ("text", "ref"),
-    [("Deployment/shop/cart", Ref("Deployment", "cart", "shop")), ("node/n1", Ref("node", "n1"))],
+    [
+        ("Deployment/shop/cart", Ref("Deployment", "cart", "shop")),
+        ("nodes/n1", Ref("Node", "n1")),
+        ("Alert/Down", Ref("Alert", "Down")),
+    ],
 )
 def test_parse_ref(text: str, ref: Ref) -> None:
     assert parse_ref(text) == ref
@@ -67,6 +71,11 @@ def test_parse_ref(text: str, ref: Ref) -> None:
 def test_parse_ref_refuses(text: str) -> None:
     with pytest.raises(UsageError, match="kind/namespace/name"):
         parse_ref(text)
+
+
+def test_a_namespace_is_no_kind() -> None:
+    with pytest.raises(UsageError, match="'shop' is no kind"):
+        parse_ref("shop/cart")
 
 
 @pytest.mark.parametrize(
