@@ -17,7 +17,7 @@ from hubops.engine import catalog, runner
 from hubops.engine import report as verdict
 from hubops.engine.catalog import Catalog
 from hubops.engine.needs import needs_of
-from hubops.errors import Exit
+from hubops.errors import Exit, UsageError
 from hubops.model.check import Check
 from hubops.model.report import Report
 from hubops.model.snapshot import Needs, Snapshot
@@ -69,12 +69,21 @@ def read_cluster(config: Config, needs: Needs) -> Snapshot:
 
 
 def _deliver(report: Report, outputs: Sequence[Output], runbooks: Mapping[str, str]) -> None:
-    """Write the files first: a terminal that has gone takes none of them along."""
+    """Write the files first: a terminal that has gone takes none of them along.
+
+    Raises UsageError for what could not be written, once everything else was.
+    """
+    problems: list[str] = []
     for output in sorted(outputs, key=lambda output: output.path is None):
-        if output.path is not None:
-            files.write(output.path, FORMATS[output.format].render(report, Rendering(runbooks=runbooks)))
-        else:
-            terminal.write(FORMATS[output.format].render(report, rendering(runbooks)))
+        try:
+            if output.path is not None:
+                files.write(output.path, FORMATS[output.format].render(report, Rendering(runbooks=runbooks)))
+            else:
+                terminal.write(FORMATS[output.format].render(report, rendering(runbooks)))
+        except UsageError as error:
+            problems.append(str(error))
+    if problems:
+        raise UsageError("; ".join(problems))
 
 
 def rendering(runbooks: Mapping[str, str]) -> Rendering:
