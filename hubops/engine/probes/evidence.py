@@ -12,7 +12,7 @@ from hubops.model.kube.meta import Condition
 from hubops.model.text import redact
 
 #: Characters of one piece of evidence. A scheduler message for a large cluster or a Java stack trace is longer.
-LIMIT = 400
+LIMIT = 700
 #: Lines of a log: the last ones say what killed the process. A finding shows six pieces of evidence in all.
 LOG_LINES = 4
 
