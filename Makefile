@@ -11,7 +11,7 @@ HUBOPS := $(VENV)/bin/hubops
 step = @start=$$(date +%s); printf '==> %s\n' "$(1)"; ( $(2) ) || { code=$$?; printf '==> %s: FAILED\n' "$(1)"; exit $$code; }; \
        printf '==> %s: %s s\n' "$(1)" "$$(( $$(date +%s) - start ))"
 
-.PHONY: demo test lint bench schema clean testbed-programs
+.PHONY: demo demo-snapshot test lint bench schema golden clean
 
 demo: $(VENV)/installed
 	$(HUBOPS) demo --fail-on never --output rich --output markdown=hubops-report.md
@@ -30,6 +30,18 @@ lint: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	$(PYTHON) -m tests.bench
 
+# After a change of the structs in hubops/model/kube: the trimmed protobuf schema and its decoders.
+schema: $(VENV)/installed-dev
+	$(PYTHON) -m tests.schema
+
+# After a wanted change of the reports: the golden files and the report in the README. Look at the diff.
+golden: $(VENV)/installed-dev
+	HUBOPS_UPDATE_GOLDEN=1 $(PYTHON) -m pytest -q tests/report/test_golden.py tests/test_readme.py
+
+# After a change of the checks' queries: the recorded cluster of the demo.
+demo-snapshot: $(VENV)/installed-dev
+	$(PYTHON) -m tests.testbed.record
+
 # The stamps hold what was installed, so that a changed pyproject.toml installs anew and an unchanged one does not.
 $(VENV)/bin/python:
 	python3 -m venv $(VENV)
@@ -45,4 +57,4 @@ $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
--include tests/testbed/testbed.mk
+include tests/testbed/testbed.mk tests/testbed/node/node.mk
