@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from hubops.config import Config
+from hubops.engine import placeholders
 from hubops.engine.expressions import compile_expression
 from hubops.engine.ignores import IGNORE_EXPIRED
 from hubops.engine.parameters import ParameterSet, parameter_sets, render
@@ -106,7 +107,10 @@ def _fields(check: Check, probes: Mapping[str, Probe]) -> dict[str, frozenset[st
         return {}
     sources = [check.cel, *([check.since] if check.since else [])]
     paths = frozenset().union(*(compile_expression(source).paths for source in sources))
-    return {evidence_of(check.kind or "") or "": paths}
+    said = {
+        name.removeprefix("object.") for name in placeholders.names(check.summary or "") if name.startswith("object.")
+    }
+    return {evidence_of(check.kind or "") or "": paths | said}
 
 
 def _with_owners(kinds: set[str]) -> set[str]:
