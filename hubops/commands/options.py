@@ -47,7 +47,7 @@ CATALOG = (
     click.option("--config", "config_file", type=_FILE, help="Default: hubops.yaml here or in ~/.config/hubops."),
     click.option(
         "--checks", "check_folders", type=_FOLDER, multiple=True, envvar="HUBOPS_CHECKS",
-        help="Your own checks; repeatable.",
+        show_envvar=True, help="Your own checks; repeatable.",
     ),
 )  # fmt: skip
 OUTPUT = (
