@@ -95,7 +95,7 @@ class Options:
         loaded = config.load(self.config_file)
         return msgspec.structs.replace(
             loaded,
-            deadline=self.deadline or loaded.deadline,
+            deadline=loaded.deadline if self.deadline is None else self.deadline,
             kubernetes=_over(loaded.kubernetes, context=self.context, kubeconfig=self.kubeconfig,
                              as_user=self.as_user, as_group=self.as_group),
             prometheus=_over(loaded.prometheus, url=self.prometheus_url),

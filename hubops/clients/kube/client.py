@@ -192,8 +192,8 @@ def _access(config: KubernetesConfig, deadline: Deadline, environ: Mapping[str, 
     try:
         return Ahead(lambda: Access(config, environ)).result(timeout=deadline.remaining())
     except TimeoutError as error:
-        waited = f"within the run's deadline of {deadline.seconds:g} s"
-        raise ClusterUnreachable(f"the kubeconfig's credential plugin gave no credentials {waited}") from error
+        waited = f"the run's deadline of {deadline.seconds:g} s"
+        raise ClusterUnreachable(f"{waited} was over before the kubeconfig and its plugin gave credentials") from error
 
 
 def _page_params(size: PageSize, token: str) -> dict[str, str]:
