@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -11,6 +13,7 @@ from hubops.commands.options import CATALOG, CLUSTER, Options, with_options
 from hubops.engine import catalog
 from hubops.engine.needs import needs_of
 from hubops.errors import Exit
+from hubops.model.text import inert
 
 EPILOG = """\b
 Examples:
@@ -40,6 +43,16 @@ def save(file: Path, options: Options) -> int:
     snapshot = read_cluster(config, needs_of(found.checks, config))
     write(snapshot, file)
     click.echo(f"{file}: {snapshot.cluster} at {snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC, {file.stat().st_size} bytes")
-    for name, reason in sorted(snapshot.unread.items()):
-        click.echo(f"hubops: not read: {name}: {reason}", err=True)
+    for line in _unread(snapshot.unread):
+        click.echo(f"hubops: not read: {line}", err=True)
     return Exit.UNKNOWN if snapshot.unread else Exit.OK
+
+
+def _unread(reasons: Mapping[str, str]) -> Iterator[str]:
+    """A line for each reason, with the first pieces of evidence that are missing because of it."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, reason in sorted(reasons.items()):
+        groups[reason].append(inert(" ".join(name.split()), limit=60))
+    for reason, names in groups.items():
+        more = f" and {len(names) - 3} more" if names[3:] else ""
+        yield f"{', '.join(names[:3])}{more}: {inert(reason)}"
