@@ -12,7 +12,7 @@ from hubops.errors import Exit, UsageError
 EPILOG = """\b
 Examples:
   hubops runbook pod-crash-looping
-  hubops runbook pod-crash-looping --for Deployment/shop/cart --set container=app
+  hubops runbook pod-crash-looping --for Pod/shop/cart-1 --set container=app
   hubops runbook node-not-ready --for Node/worker-3
 """
 
