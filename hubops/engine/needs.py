@@ -107,10 +107,8 @@ def _fields(check: Check, probes: Mapping[str, Probe]) -> dict[str, frozenset[st
         return {}
     sources = [check.cel, *([check.since] if check.since else [])]
     paths = frozenset().union(*(compile_expression(source).paths for source in sources))
-    said = {
-        name.removeprefix("object.") for name in placeholders.names(check.summary or "") if name.startswith("object.")
-    }
-    return {evidence_of(check.kind or "") or "": paths | said}
+    said = (name for name in placeholders.names(check.summary or "") if name.startswith("object."))
+    return {evidence_of(check.kind or "") or "": paths.union(name.removeprefix("object.") for name in said)}
 
 
 def _with_owners(kinds: set[str]) -> set[str]:
