@@ -86,7 +86,7 @@ class Program:
             timeout=60,
             check=False,
         )
-        assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+        assert "Traceback (most recent" not in done.stdout + done.stderr, done.stdout + done.stderr
         assert done.returncode in (0, 1, 2, 3, 64, 69, 130), done.stderr
         return Done(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
 

@@ -82,7 +82,9 @@ def test_credentials_that_do_not_work(hubops: Program, kubeconfig: Kubeconfig) -
         ),
         "'echo' of context 'testbed' failed: failed to decode": plugin("echo", "no credential"),
         "'echo' of context 'testbed' failed: missing token": plugin("echo", credential),
-        "credential plugin gave no credentials within the run's deadline of 3 s": plugin("sleep", "20"),
+        "the run's deadline of 3 s was over before the kubeconfig and its plugin gave credentials": plugin(
+            "sleep", "20"
+        ),
     }
     paths = [kubeconfig(f"kubeconfig-{at}", user=user) for at, user in enumerate(users.values())]
     runs = together(lambda path: hubops("daily", "--deadline", "3s", kubeconfig=path), paths)
