@@ -16,7 +16,8 @@ from functools import cache, lru_cache
 from importlib.machinery import PathFinder
 from typing import Any
 
-from hubops.engine.fields import WholeObject, fields_read, names_bound
+from hubops.engine.fields import WholeObject, fields_read, lost_annotations, names_bound
+from hubops.model.kube.meta import KEPT_ANNOTATIONS
 
 #: The functions of the language that the evaluator has; operators have names that do not start with a letter.
 FUNCTIONS = frozenset(
@@ -61,9 +62,12 @@ def compile_expression(source: str) -> Expression:
         if name not in _VARIABLES | _TYPES | names_bound(source):
             raise ExpressionError(f"there is no variable {name!r}; known: object, now, with")
     try:
-        return Expression(source, program, fields_read(source))
+        paths = fields_read(source)
     except WholeObject as error:
         raise ExpressionError(str(error)) from error
+    if lost_annotations(source, paths):
+        raise ExpressionError(f"annotations are only read where they begin with {', '.join(KEPT_ANNOTATIONS)}")
+    return Expression(source, program, paths)
 
 
 class Scope:

@@ -8,8 +8,10 @@ that what a macro walks through is a list when the fields of its elements are lo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+
+from hubops.model.kube.meta import KEPT_ANNOTATIONS
 
 #: Macros whose first argument is a name for each element; what they give back no longer holds the elements.
 _ELEMENTWISE = frozenset({"all", "exists", "exists_one", "existsOne", "map"})
@@ -110,6 +112,14 @@ def thresholds_read(source: str) -> frozenset[str]:
     tokens = _tokens(source)
     fields = zip(tokens, tokens[1:], tokens[2:], strict=False)
     return frozenset(name for variable, dot, name in fields if (variable, dot) == ("with", "."))
+
+
+def lost_annotations(source: str, paths: Iterable[str]) -> bool:
+    """Whether *source*, which reads *paths*, looks at annotations that are never kept: they may hold secrets."""
+    if "metadata.annotations" not in paths:
+        return any(path.startswith("metadata.annotations.") for path in paths)
+    keys = [token.strip("rRbB\"'") for token in _tokens(source) if token[-1] in "\"'" and "/" in token]
+    return not keys or not all(key.startswith(KEPT_ANNOTATIONS) for key in keys)
 
 
 def names_bound(source: str) -> frozenset[str]:

@@ -103,3 +103,24 @@ def test_values_keep_their_type() -> None:
 def test_any_text_compiles_or_says_why(source: str) -> None:
     with suppress(ExpressionError):
         assert compile_expression(source).source == source
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "'example.com/owner' in object.metadata.annotations",
+        "object.metadata.annotations['example.com/owner'] == 'me'",
+        'has(object.metadata.annotations) && object.metadata.annotations["hubops.io/a"] == "example.com/x"',
+        "object.metadata.annotations.owner == 'me'",
+        "size(object.metadata.annotations) > 3",
+    ],
+)
+def test_annotations_that_are_never_read_are_refused(source: str) -> None:
+    """They are dropped where objects enter: the check would pass without having looked."""
+    with pytest.raises(ExpressionError, match="annotations are only read where they begin with hubops"):
+        compile_expression(source)
+
+
+def test_annotations_that_are_kept_can_be_asked_for() -> None:
+    source = "has(object.metadata.annotations) && 'meta.helm.sh/release-name' in object.metadata.annotations"
+    assert compile_expression(source).paths == {"metadata.annotations"}
