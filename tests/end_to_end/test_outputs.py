@@ -82,10 +82,15 @@ def test_a_reader_that_has_gone_changes_no_verdict(
     assert (done.returncode, done.stdout, done.stderr) == (code, "{\n", "")
 
 
-def test_interrupted_while_it_reads(hubops: Program) -> None:
+@pytest.mark.parametrize("silent", ["Loki", "API server"])
+def test_interrupted_while_it_reads(hubops: Program, testbed: Testbed, silent: str) -> None:
+    config = json.loads(testbed.kubeconfig.read_text())
+    path = hubops.home / "kubeconfig"
     with hanging() as server:
-        run = hubops.start("daily", "--loki-url", server.url, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        poll(lambda: bool(server.requests), "hubops asks Loki", 30)
+        path.write_text(json.dumps(config | {"clusters": [{"name": "testbed", "cluster": {"server": server.url}}]}))
+        flags = ["--loki-url", server.url] if silent == "Loki" else ["--kubeconfig", str(path)]
+        run = hubops.start("daily", *flags, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        poll(lambda: bool(server.requests), f"hubops asks the {silent}", 30)
         began = time.monotonic()
         run.send_signal(signal.SIGINT)
         out, err = run.communicate(timeout=30)
