@@ -31,24 +31,36 @@ class Pruner:
     """Reads pages of one kind; *paths* are the fields to keep beside ALWAYS ("status.conditions")."""
 
     def __init__(self, paths: Iterable[str]) -> None:
+        paths = tuple(paths)
         tree = _tree([*ALWAYS, *(path for path in paths if path not in _NEVER)])
         self._struct = _struct(tree)
+        self._values = any(f".{path}".endswith(".env.value") for path in paths)
 
     def page(self, body: bytes, plural: str) -> Page[dict[str, Any]]:
         """One page of objects, each with its apiVersion and kind. Raises as `decode_list` does."""
         listed = decode_list(body, self._struct, None, plural)
         own = {"apiVersion": listed.api_version, "kind": listed.kind.removesuffix("List")}
         items = items_of(listed, plural)
-        return Page(listed.metadata.token, (own | _plain(item) for item in items), len(items))
+        return Page(listed.metadata.token, (own | self._plain(item) for item in items), len(items))
+
+    def _plain(self, item: Any) -> dict[str, Any]:
+        plain: dict[str, Any] = msgspec.to_builtins(item)
+        metadata: Any = plain.get("metadata")
+        annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+        if isinstance(annotations, dict):
+            metadata["annotations"] = {k: v for k, v in annotations.items() if k.startswith(KEPT_ANNOTATIONS)}
+        if not self._values:
+            _without_values(plain)
+        return plain
 
 
-def _plain(item: Any) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(item)
-    metadata: Any = plain.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
-    if isinstance(annotations, dict):
-        metadata["annotations"] = {k: v for k, v in annotations.items() if k.startswith(KEPT_ANNOTATIONS)}
-    return plain
+def _without_values(item: Any) -> None:
+    """Take the values of environment variables out: passwords stand there, and whole containers may be asked for."""
+    for key, value in item.items() if isinstance(item, dict) else ():
+        for each in value if isinstance(value, list) else (value,):
+            if key == "env" and isinstance(each, dict):
+                each.pop("value", None)
+            _without_values(each)
 
 
 def _tree(paths: Iterable[str]) -> Tree:

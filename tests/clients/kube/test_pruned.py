@@ -79,6 +79,16 @@ def test_a_field_that_is_null_or_of_another_type_stays_so() -> None:
     assert "spec" not in pruned({"metadata": {"name": "a"}}, "spec.class")
 
 
+def test_values_of_environment_variables_are_kept_only_where_they_are_asked_for() -> None:
+    env = [{"name": "PASSWORD", "value": "hunter2"}]
+    item = {"metadata": {"name": "a"}, "spec": {"template": {"spec": {"containers": [{"name": "c", "env": env}]}}}}
+    (kept,) = pruned(item, "spec.template.spec.containers")["spec"]["template"]["spec"]["containers"]
+    assert kept == {"name": "c", "env": [{"name": "PASSWORD"}]}
+    assert "hunter2" not in json.dumps(pruned(item, "spec"))
+    (asked,) = pruned(item, "spec.template.spec.containers.env.value")["spec"]["template"]["spec"]["containers"]
+    assert asked == {"env": [{"value": "hunter2"}]}
+
+
 def test_built_in_kinds_get_the_kind_that_their_lists_leave_out() -> None:
     body = b'{"kind": "DeploymentList", "apiVersion": "apps/v1", "items": [{"metadata": {"name": "a"}}]}'
     (found,) = Pruner([]).page(body, "deployments").items
