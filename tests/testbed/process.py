@@ -17,6 +17,8 @@ from tests.testbed import cgroups
 from tests.testbed.errors import TestbedError
 
 STATE_FILE = "state.json"
+#: What a program is started through, by the names that the kernel gives them.
+_STARTERS = frozenset({"ip", "setpriv"})
 
 
 def poll(condition: Callable[[], bool], what: str, timeout: float = 60.0, every: float = 0.1) -> None:
@@ -115,6 +117,9 @@ class Supervisor:
                 start_new_session=True,
             )
         self._children[child.pid] = child
+        if prefix:
+            # Until setpriv has done its work, the program would outlive a killed owner.
+            poll(lambda: _command(child.pid) not in _STARTERS, f"{name} started", every=0.005)
         started = start_time(child.pid)
         if started is None:
             raise TestbedError(f"{name} ended at once: {self.tail(name)}")
@@ -167,6 +172,14 @@ class Supervisor:
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(self.directory / "logs", kept)
         self.end()
+
+
+def _command(pid: int) -> str | None:
+    """What *pid* runs now, None where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
 
 def end(processes: list[Process], reap: Callable[[int], None] = lambda _: None, patience: float = 5.0) -> None:
