@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.testbed.bed import Testbed
 from tests.testbed.node.fixture import node_testbed as node_testbed
+
+# Property tests are judged by what they find; how long one example takes says only how busy the machine is.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
