@@ -14,11 +14,10 @@ from hubops.collect.wellknown import Candidate, Role, candidates
 from hubops.config import EndpointConfig
 from hubops.errors import ConfigError, Permanent, SourceError
 from hubops.model.kube.core import Service
+from hubops.model.snapshot import SWITCHED_OFF
 
 #: "namespace/service:port" as Kubernetes writes it; "https:" before the service for one that speaks TLS.
 _SERVICE = re.compile(r"([a-z0-9-]+)/((?:https?:)?[a-z0-9.-]+):([a-zA-Z0-9-]+)")
-#: How a reason begins that makes a check skipped and not unknown.
-SWITCHED_OFF = "switched off"
 _CALLED: Mapping[Role, str] = {"prometheus": "Prometheus", "alertmanager": "Alertmanager", "loki": "Loki"}
 
 

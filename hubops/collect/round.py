@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hubops import __version__
+from hubops.clients.ahead import Ahead
 from hubops.clients.retry import Deadline
 from hubops.collect.container_logs import EVIDENCE as CONTAINER_LOGS
 from hubops.collect.container_logs import read_container_logs
@@ -21,7 +22,7 @@ from hubops.collect.objects import SOURCE as KUBERNETES
 from hubops.collect.objects import read_objects
 from hubops.collect.part import Part, nothing, status_of
 from hubops.collect.sources import Reader, SourceRead, failed, said
-from hubops.collect.threads import GRACE, begin, gather
+from hubops.collect.threads import GRACE, gather
 from hubops.collect.wellknown import ROLES
 from hubops.config import Config
 from hubops.errors import ClusterUnreachable, SourceError
@@ -79,11 +80,11 @@ def _read(reader: Reader, client: KubeClient) -> dict[str, SourceRead]:
     first: dict[str, Callable[[], SourceRead]] = {KUBERNETES: partial(_read_kubernetes, reader, client)}
     if "loki" in tasks:
         first["loki"] = tasks.pop("loki")
-    others = begin(partial(_at_once, reader, tasks))
+    others = Ahead(partial(_at_once, reader, tasks))
     reads = _at_once(reader, first)
     if reader.needs.container_logs:
         reads[CONTAINER_LOGS] = SourceRead(part=_read_logs(reader, client, reads))
-    return {**reads, **others()}
+    return {**reads, **others.result()}
 
 
 def _at_once(reader: Reader, tasks: Mapping[str, Callable[[], SourceRead]]) -> dict[str, SourceRead]:

@@ -16,14 +16,14 @@ from hubops.clients.prometheus import Prometheus
 from hubops.clients.retry import Deadline
 from hubops.collect import alerts, logs, metrics
 from hubops.collect.alerts import read_alerts
-from hubops.collect.discovery import SWITCHED_OFF, Cluster, Endpoint, locate
+from hubops.collect.discovery import Cluster, Endpoint, locate
 from hubops.collect.logs import read_logs
 from hubops.collect.metrics import read_metrics
 from hubops.collect.part import Part, Progress, Status, nothing, status_of
 from hubops.collect.wellknown import Role
 from hubops.config import Config, EndpointConfig
 from hubops.errors import ClusterUnreachable, SourceError
-from hubops.model.snapshot import Needs, Source
+from hubops.model.snapshot import SWITCHED_OFF, Needs, Source
 
 
 class SourceRead(msgspec.Struct, frozen=True, kw_only=True):

@@ -58,22 +58,6 @@ def gather(
     return {key: results.get(key, late) for key in ordered}
 
 
-def begin(work: Callable[[], T]) -> Callable[[], T]:
-    """Start *work* beside what goes on; the function that is returned waits, then returns or raises what *work* did."""
-    finished: queue.SimpleQueue[tuple[None, T | BaseException]] = queue.SimpleQueue()
-    waiting: queue.SimpleQueue[None] = queue.SimpleQueue()
-    waiting.put(None)
-    threading.Thread(target=_worker, args=(waiting, finished, lambda _: work()), daemon=True).start()
-
-    def result() -> T:
-        _, found = finished.get()
-        if isinstance(found, BaseException):
-            raise found
-        return found
-
-    return result
-
-
 def _worker(
     waiting: queue.SimpleQueue[K], finished: queue.SimpleQueue[tuple[K, T | BaseException]], work: Callable[[K], T]
 ) -> None:

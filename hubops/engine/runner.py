@@ -22,10 +22,8 @@ from hubops.engine.view import View
 from hubops.model.check import Check
 from hubops.model.finding import Finding, Hit
 from hubops.model.report import CheckResult, Ignored
-from hubops.model.snapshot import Snapshot
+from hubops.model.snapshot import SWITCHED_OFF, Snapshot
 
-#: How the reason in `Snapshot.unread` begins for a source that the site does not want to be asked.
-SWITCHED_OFF = "switched off"
 #: How the origin of a check begins that hubops ships.
 SHIPPED = "hubops/checks/"
 

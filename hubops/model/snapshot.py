@@ -10,6 +10,8 @@ import msgspec
 from hubops.model.kube.kinds import Objects
 
 SCHEMA = "hubops.snapshot/v1"
+#: How a reason in `Snapshot.unread` begins for a source that the site does not want to be asked: checks are skipped.
+SWITCHED_OFF = "switched off"
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

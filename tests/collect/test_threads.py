@@ -6,7 +6,7 @@ import time
 import pytest
 
 from hubops.clients.retry import Deadline
-from hubops.collect.threads import begin, gather
+from hubops.collect.threads import gather
 from hubops.errors import ClusterUnreachable, Permanent, Retryable, SourceError
 
 
@@ -76,23 +76,3 @@ def test_a_source_error_alone_ends_nothing() -> None:
         raise SourceError("no")
 
     assert str(gather([1], work, at_once=1, deadline=Deadline(30))[1]) == "no"
-
-
-def test_work_that_was_begun_is_waited_for() -> None:
-    release = threading.Event()
-
-    def work() -> str:
-        release.wait(10)
-        return "done"
-
-    result = begin(work)
-    release.set()
-    assert result() == "done"
-
-
-def test_work_that_was_begun_raises_where_it_is_waited_for() -> None:
-    def work() -> None:
-        raise ClusterUnreachable("gone")
-
-    with pytest.raises(ClusterUnreachable, match="gone"):
-        begin(work)()

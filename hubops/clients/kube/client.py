@@ -10,10 +10,10 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from hubops.clients.ahead import Ahead
 from hubops.clients.answer import body_as
 from hubops.clients.http import Response
 from hubops.clients.kube.access import Access
-from hubops.clients.kube.ahead import Ahead
 from hubops.clients.kube.discovery import Discovery
 from hubops.clients.kube.envelope import MEDIA_TYPE, protobuf_page
 from hubops.clients.kube.errors import NoConnection, NotServed, PlainHttp, Unauthorized

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Generic, TypeVar
 
-from hubops.clients.kube.ahead import Ahead
+from hubops.clients.ahead import Ahead
 from hubops.clients.kube.errors import Expired
 from hubops.errors import Retryable
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from hubops.clients.kube.ahead import Ahead
+from hubops.clients.ahead import Ahead
 from hubops.clients.kube.page import FEWEST, FIRST, PAGE_BYTES, Page, PageSize, read_all
 from hubops.errors import Permanent
 from hubops.model.kube.kinds import BY_PLURAL
