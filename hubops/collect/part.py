@@ -9,7 +9,7 @@ import msgspec
 
 from hubops.errors import SourceError
 from hubops.model.kube.kinds import Objects
-from hubops.model.snapshot import Alert, ContainerLog, LogLine, Sample
+from hubops.model.snapshot import Alert, ContainerLog, LogLine, Sample, not_installed
 
 Status = Literal["ok", "partial", "failed"]
 
@@ -51,15 +51,16 @@ def errors(results: Mapping[str, object]) -> dict[str, str]:
 
 def status_of(part: Part) -> tuple[Status, str | None]:
     """The status of the source that brought *part*, and why it is not ok."""
-    reasons = list(dict.fromkeys(part.unread.values()))
-    text = "; ".join([*_unread(part, reasons), *part.remarks])
+    unread = {name: reason for name, reason in part.unread.items() if not not_installed(name, reason)}
+    reasons = list(dict.fromkeys(unread.values()))
+    text = "; ".join([*_unread(part, len(unread), reasons), *part.remarks])
     if not text:
         return "ok", None
     return ("failed" if reasons and not part.read else "partial"), text
 
 
-def _unread(part: Part, reasons: Sequence[str]) -> list[str]:
+def _unread(part: Part, count: int, reasons: Sequence[str]) -> list[str]:
     if not reasons:
         return []
     first = reasons[0] + (f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else "")
-    return [f"{len(part.unread)} of {len(part.read) + len(part.unread)} not read: {first}" if part.read else first]
+    return [f"{count} of {len(part.read) + len(part.unread)} not read: {first}" if part.read else first]

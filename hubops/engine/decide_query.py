@@ -25,10 +25,15 @@ class _Undecided(ValueError):
     """A series that says nothing that can be reported; the text says why."""
 
 
+class _Absent(Exception):
+    """There is nothing to look at, and need not be; the text says what the site does not have."""
+
+
 def decide(view: View, check: Check, sets: Sequence[ParameterSet]) -> Decision:
     """The series of the answer as hits, once for each distinct set of thresholds."""
     hits: list[Hit] = []
     problems: list[str] = []
+    absent: list[str] = []
     examined: list[int] = []
     for one in sets:
         answer = answers(view, check).get(render(check.promql or check.logql or "", one.values), ())
@@ -41,9 +46,11 @@ def decide(view: View, check: Check, sets: Sequence[ParameterSet]) -> Decision:
                 problems.append(str(error))
         try:
             examined.append(_examined(view, check, one, len(answer)))
+        except _Absent as error:
+            absent.append(str(error))
         except _Undecided as error:
             problems.append(str(error))
-    return Decision(hits=tuple(hits), examined=max(examined, default=0), problems=tuple(problems))
+    return Decision(hits=tuple(hits), examined=max(examined, default=0), problems=tuple(problems), absent=tuple(absent))
 
 
 def answers(view: View, check: Check) -> Mapping[str, tuple[Sample, ...]]:
@@ -52,7 +59,7 @@ def answers(view: View, check: Check) -> Mapping[str, tuple[Sample, ...]]:
 
 
 def _examined(view: View, check: Check, one: ParameterSet, series: int) -> int:
-    """How many series were looked at. Raises _Undecided when there was nothing to look at but should have been."""
+    """How many series were looked at. Raises _Absent or _Undecided when there was nothing to look at."""
     if check.examines is None:
         return series
     counted = answers(view, check).get(render(check.examines.query, one.values))
@@ -64,6 +71,8 @@ def _examined(view: View, check: Check, one: ParameterSet, series: int) -> int:
     if kind and kind.plural in view.snapshot.read and not getattr(view.objects, kind.plural):
         return 0
     server = "Prometheus" if check.promql else "Loki"
+    if check.examines.absent:
+        raise _Absent(f"{check.examines.absent}: {server} has no series of {check.examines.query.strip()}")
     raise _Undecided(f"{server} has no series for it to look at ({check.examines.query.strip()} answers nothing)")
 
 

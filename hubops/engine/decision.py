@@ -17,12 +17,14 @@ _LIMIT = 300
 class Decision:
     """The hits, how many objects or series were looked at, and what could not be decided.
 
-    Hits and problems may come together: what fired is said, and so is that the rest is unknown.
+    Hits and problems may come together: what fired is said, and so is that the rest is unknown. `absent` says which
+    metrics a site does not have that need not be there: the check is then skipped, and says so.
     """
 
     hits: tuple[Hit, ...] = ()
     examined: int = 0
     problems: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str | None:

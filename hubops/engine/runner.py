@@ -22,7 +22,7 @@ from hubops.engine.view import View
 from hubops.model.check import Check
 from hubops.model.finding import Finding, Hit
 from hubops.model.report import CheckResult, Ignored
-from hubops.model.snapshot import SWITCHED_OFF, Snapshot
+from hubops.model.snapshot import SWITCHED_OFF, Snapshot, not_installed
 
 #: How the origin of a check begins that hubops ships.
 SHIPPED = "hubops/checks/"
@@ -64,12 +64,15 @@ def _check(
         return CheckResult(id=check.id, status="skipped", reason=f"disabled in {where}"), ()
     sets = parameter_sets(check, config.checks.get(check.id))
     lacking = missing(required(check, sets, probes), view.snapshot)
-    if lacking and all(reason.startswith(SWITCHED_OFF) for _, reason in lacking):
+    if lacking and all(reason.startswith(SWITCHED_OFF) or not_installed(name, reason) for name, reason in lacking):
         return CheckResult(id=check.id, status="skipped", reason=listed([reason for _, reason in lacking])), ()
     # A query that was answered in part says what fires, though not that nothing else does.
     partial = bool(check.promql or check.logql)
     decision = _decide(view, check, config, sets, probes) if partial or not lacking else Decision()
     problems = [*(_reason(check, name, reason) for name, reason in lacking), *decision.problems]
+    if decision.absent and not problems and not decision.hits:
+        return CheckResult(id=check.id, status="skipped", reason=listed(decision.absent)), ()
+    problems.extend(decision.absent if problems else ())
     result = CheckResult(
         id=check.id,
         status="unknown" if problems else "fired" if decision.hits else "passed",

@@ -29,11 +29,13 @@ class Examines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What a query check looks at, so that an empty answer is never mistaken for health.
 
     `query` counts the series that were looked at; when it answers nothing, nothing was looked at and the check is
-    unknown, unless `of` names a kind of which the cluster has none (then there was nothing to look at).
+    unknown, unless `of` names a kind of which the cluster has none (then there was nothing to look at), or `absent`
+    says what a site without these series does not have: then the check is skipped with those words.
     """
 
     query: str
     of: str | None = None
+    absent: str | None = None
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"with_": "with"}):

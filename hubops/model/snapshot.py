@@ -12,6 +12,16 @@ from hubops.model.kube.kinds import Objects
 SCHEMA = "hubops.snapshot/v1"
 #: How a reason in `Snapshot.unread` begins for a source that the site does not want to be asked: checks are skipped.
 SWITCHED_OFF = "switched off"
+#: How it begins for a custom resource that the cluster does not have: what would look at it is not installed.
+NOT_SERVED = "this cluster does not serve"
+
+
+def not_installed(evidence: str, reason: str) -> bool:
+    """Whether *evidence* is unread for the *reason* that the cluster has no such custom resource.
+
+    A built-in kind that is not served is another matter: the cluster is too old for what hubops asks.
+    """
+    return "." in evidence and ":" not in evidence and reason.startswith(NOT_SERVED)
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

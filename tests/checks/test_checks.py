@@ -48,7 +48,7 @@ def test_every_check_has_a_runbook_and_fixtures_that_fire_and_stay_quiet(name: s
 def test_every_fixture_belongs_to_a_check() -> None:
     paths = [path for path in HERE.glob("*/*.yaml") if path.parent.name != "_together"]
     assert {path.parent.name for path in paths} == set(CHECKS)
-    assert not [named(path) for path in paths if not path.stem.startswith(("fires", "quiet", "unknown"))]
+    assert not [named(path) for path in paths if not path.stem.startswith(("fires", "quiet", "unknown", "skipped"))]
 
 
 @pytest.mark.parametrize("path", files("fires*"), ids=named)
@@ -72,6 +72,14 @@ def test_is_unknown_rather_than_passed(path: Path) -> None:
     _, outcome = judge(path, [CHECKS[path.parent.name]])
     assert outcome.findings == ()
     assert [result.status for result in outcome.results] == ["unknown"]
+
+
+@pytest.mark.parametrize("path", files("skipped*"), ids=named)
+def test_is_skipped_where_there_is_nothing_to_look_at(path: Path) -> None:
+    _, outcome = judge(path, [CHECKS[path.parent.name]])
+    assert outcome.findings == ()
+    assert [result.status for result in outcome.results] == ["skipped"]
+    assert outcome.results[0].reason
 
 
 @pytest.mark.parametrize("path", sorted((HERE / "_together").glob("*.yaml")), ids=named)

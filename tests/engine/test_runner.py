@@ -96,6 +96,27 @@ def test_what_is_switched_off_is_skipped() -> None:
     assert (answer.status, answer.reason) == ("skipped", "switched off in hubops.yaml")
 
 
+def test_what_is_not_installed_is_skipped() -> None:
+    of = check(cel="true", kind="certificates.cert-manager.io/v1")
+    absent = {"certificates.cert-manager.io": "this cluster does not serve certificates.cert-manager.io"}
+    answer = result(snapshot(unread=absent), of)
+    assert (answer.status, answer.reason) == ("skipped", absent["certificates.cert-manager.io"])
+
+
+def test_a_built_in_kind_that_is_not_served_was_not_looked_at() -> None:
+    taken = snapshot(*PODS, unread={"nodes": "this cluster does not serve nodes in v1"})
+    assert result(taken, BAD).status == "unknown"
+
+
+def test_metrics_that_a_site_need_not_have() -> None:
+    of = check(promql="lag > 9", examines=Examines(query="count(lag)", absent="no Kafka exporter"))
+    read = ("promql:lag > 9", "promql:count(lag)")
+    empty = result(snapshot(metrics={"lag > 9": (), "count(lag)": ()}, read=read), of)
+    assert (empty.status, empty.reason) == ("skipped", "no Kafka exporter: Prometheus has no series of count(lag)")
+    failed = snapshot(metrics={"count(lag)": ()}, read=read[1:], unread={"promql:lag > 9": "503"})
+    assert result(failed, of).status == "unknown"
+
+
 def test_switched_off_is_no_excuse_for_what_failed() -> None:
     taken = snapshot(unread={"pods": "switched off", "nodes": "503"})
     assert result(taken, BAD).status == "unknown"

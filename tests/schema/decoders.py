@@ -6,6 +6,7 @@ several times as long as the attributes spelled out.
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -101,7 +102,8 @@ def _function(pair: Pair, pairs: Mapping[str, Pair]) -> str:
 def _value(slot: Slot, pair: Pair, pairs: Mapping[str, Pair]) -> str:
     """The expression that reads the attribute from the message m."""
     owner = ".".join(["m", *(field.name for field in slot.path[:-1])])
-    place = f"{owner}.{slot.source.name}"
+    name = slot.source.name
+    place = f'getattr({owner}, "{name}")' if keyword.iskeyword(name) else f"{owner}.{name}"
     if slot.shape in ("map", "quantities"):
         function = (
             "kept_annotations" if (pair.name, slot.attribute) == ("ObjectMeta", "annotations") else _SHAPES[slot.shape]

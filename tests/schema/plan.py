@@ -20,6 +20,8 @@ INLINE = {
     "k8s.io.api.core.v1.Probe": "handler",
     "k8s.io.api.core.v1.Volume": "volumeSource",
     "k8s.io.api.core.v1.PersistentVolumeSpec": "persistentVolumeSource",
+    "k8s.io.api.core.v1.ConfigMapVolumeSource": "localObjectReference",
+    "k8s.io.api.networking.v1.IngressRule": "ingressRuleValue",
     "k8s.io.api.admissionregistration.v1.RuleWithOperations": "rule",
 }
 TIMES = {"k8s.io.apimachinery.pkg.apis.meta.v1.Time", "k8s.io.apimachinery.pkg.apis.meta.v1.MicroTime"}

@@ -13,6 +13,7 @@ PACKAGE = "hubops.kube"
 #: Messages whose content repeats from object to object: read as bytes, and decoded once for each content.
 REPEATING = frozenset(
     {
+        "Affinity",
         "ContainerPort",
         "MicroTime",
         "OwnerReference",
@@ -20,6 +21,7 @@ REPEATING = frozenset(
         "ResourceRequirements",
         "Time",
         "Toleration",
+        "TopologySpreadConstraint",
         "VolumeResourceRequirements",
     }
 )

@@ -28,6 +28,7 @@ from hubops.config import KubernetesConfig
 from hubops.errors import ClusterUnreachable, Permanent, SourceError
 from hubops.model.kube.kinds import BY_PLURAL, Kind
 from hubops.model.kube.meta import Object
+from hubops.model.snapshot import NOT_SERVED
 from hubops.model.text import inert
 
 T = TypeVar("T")
@@ -154,7 +155,7 @@ class KubeClient:
                 if error.status == 406:
                     return self._read(Request(path=path, params=params), wanted, decode)
                 if error.status == 404:
-                    raise NotServed(f"this cluster does not serve {kind.plural} in {kind.api_version}") from error
+                    raise NotServed(f"{NOT_SERVED} {kind.plural} in {kind.api_version}") from error
                 raise
 
         return read_all(fetch)

@@ -13,6 +13,7 @@ from hubops.clients.http import Response
 from hubops.clients.kube.errors import NotServed
 from hubops.clients.kube.refusal import SERVER
 from hubops.errors import Permanent
+from hubops.model.snapshot import NOT_SERVED
 
 
 class _Version(msgspec.Struct, frozen=True, rename="camel"):
@@ -51,7 +52,7 @@ class Discovery:
                 self._groups[group] = self._read(group)
         path = self._groups[group].get(plural)
         if path is None:
-            raise NotServed(f"this cluster does not serve {resource}", status=404)
+            raise NotServed(f"{NOT_SERVED} {resource}", status=404)
         return path
 
     def _read(self, group: str) -> dict[str, str]:

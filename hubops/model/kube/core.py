@@ -1,4 +1,4 @@
-"""core/v1: pods, nodes, services, events, namespaces."""
+"""core/v1: pods, nodes, services, events, namespaces, quotas."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from datetime import datetime
 
 from msgspec import field
 
-from hubops.model.kube.meta import Condition, IntOrString, Kube, Object, ObjectReference, Quantity
+from hubops.model.kube.meta import (
+    Condition,
+    IntOrString,
+    Kube,
+    LabelSelector,
+    Object,
+    ObjectReference,
+    Quantity,
+)
 
 
 class ResourceRequirements(Kube, frozen=True):
@@ -18,6 +26,7 @@ class ContainerPort(Kube, frozen=True):
     name: str = ""
     container_port: int = 0
     host_port: int = 0
+    host_ip: str = field(default="", name="hostIP")
     protocol: str = "TCP"
 
 
@@ -65,9 +74,72 @@ class PersistentVolumeClaimVolumeSource(Kube, frozen=True):
     claim_name: str = ""
 
 
+class ConfigMapVolumeSource(Kube, frozen=True):
+    name: str = ""
+    optional: bool | None = None
+
+
+class SecretVolumeSource(Kube, frozen=True):
+    """The name of the Secret; what is in it is never read."""
+
+    secret_name: str = ""
+    optional: bool | None = None
+
+
 class Volume(Kube, frozen=True):
     name: str = ""
     persistent_volume_claim: PersistentVolumeClaimVolumeSource | None = None
+    config_map: ConfigMapVolumeSource | None = None
+    secret: SecretVolumeSource | None = None
+
+
+class NodeSelectorRequirement(Kube, frozen=True):
+    key: str = ""
+    operator: str = ""
+    values: tuple[str, ...] = ()
+
+
+class NodeSelectorTerm(Kube, frozen=True):
+    match_expressions: tuple[NodeSelectorRequirement, ...] = ()
+    match_fields: tuple[NodeSelectorRequirement, ...] = ()
+
+
+class NodeSelector(Kube, frozen=True):
+    node_selector_terms: tuple[NodeSelectorTerm, ...] = ()
+
+
+class NodeAffinity(Kube, frozen=True):
+    """What is required; what is only preferred keeps no pod from a node."""
+
+    required_during_scheduling_ignored_during_execution: NodeSelector | None = None
+
+
+class PodAffinityTerm(Kube, frozen=True):
+    label_selector: LabelSelector | None = None
+    namespaces: tuple[str, ...] = ()
+    topology_key: str = ""
+    namespace_selector: LabelSelector | None = None
+
+
+class PodAffinity(Kube, frozen=True):
+    required_during_scheduling_ignored_during_execution: tuple[PodAffinityTerm, ...] = ()
+
+
+class PodAntiAffinity(Kube, frozen=True):
+    required_during_scheduling_ignored_during_execution: tuple[PodAffinityTerm, ...] = ()
+
+
+class Affinity(Kube, frozen=True):
+    node_affinity: NodeAffinity | None = None
+    pod_affinity: PodAffinity | None = None
+    pod_anti_affinity: PodAntiAffinity | None = None
+
+
+class TopologySpreadConstraint(Kube, frozen=True):
+    max_skew: int = 0
+    topology_key: str = ""
+    when_unsatisfiable: str = ""
+    label_selector: LabelSelector | None = None
 
 
 class PodReadinessGate(Kube, frozen=True):
@@ -98,6 +170,9 @@ class PodSpec(Kube, frozen=True):
     termination_grace_period_seconds: int | None = None
     readiness_gates: tuple[PodReadinessGate, ...] = ()
     scheduling_gates: tuple[PodSchedulingGate, ...] = ()
+    host_network: bool = False
+    affinity: Affinity | None = None
+    topology_spread_constraints: tuple[TopologySpreadConstraint, ...] = ()
     # Since 1.34 the scheduler no longer says which taint was not tolerated: it has to be told from these.
     tolerations: tuple[Toleration, ...] = ()
 
@@ -144,6 +219,8 @@ class PodStatus(Kube, frozen=True):
     conditions: tuple[Condition, ...] = ()
     start_time: datetime | None = None
     nominated_node_name: str = ""
+    pod_ip: str = field(default="", name="podIP")
+    qos_class: str = ""
     init_container_statuses: tuple[ContainerStatus, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
 
@@ -179,11 +256,23 @@ class NodeSystemInfo(Kube, frozen=True):
     operating_system: str = ""
 
 
+class NodeAddress(Kube, frozen=True):
+    type: str = ""
+    address: str = ""
+
+
+class AttachedVolume(Kube, frozen=True):
+    name: str = ""
+
+
 class NodeStatus(Kube, frozen=True):
     capacity: dict[str, Quantity] = {}
     allocatable: dict[str, Quantity] = {}
     conditions: tuple[NodeCondition, ...] = ()
+    addresses: tuple[NodeAddress, ...] = ()
     node_info: NodeSystemInfo = NodeSystemInfo()
+    volumes_in_use: tuple[str, ...] = ()
+    volumes_attached: tuple[AttachedVolume, ...] = ()
 
 
 class Node(Object, frozen=True):
@@ -196,7 +285,12 @@ class NamespaceStatus(Kube, frozen=True):
     conditions: tuple[Condition, ...] = ()
 
 
+class NamespaceSpec(Kube, frozen=True):
+    finalizers: tuple[str, ...] = ()
+
+
 class Namespace(Object, frozen=True):
+    spec: NamespaceSpec = NamespaceSpec()
     status: NamespaceStatus = NamespaceStatus()
 
 
@@ -205,6 +299,7 @@ class ServicePort(Kube, frozen=True):
     protocol: str = "TCP"
     port: int = 0
     target_port: IntOrString = 0
+    node_port: int = 0
 
 
 class ServiceSpec(Kube, frozen=True):
@@ -214,10 +309,41 @@ class ServiceSpec(Kube, frozen=True):
     cluster_ip: str = field(default="", name="clusterIP")
     external_name: str = ""
     publish_not_ready_addresses: bool = False
+    load_balancer_class: str | None = None
+    external_traffic_policy: str = ""
+
+
+class LoadBalancerIngress(Kube, frozen=True):
+    ip: str = ""
+    hostname: str = ""
+
+
+class LoadBalancerStatus(Kube, frozen=True):
+    ingress: tuple[LoadBalancerIngress, ...] = ()
+
+
+class ServiceStatus(Kube, frozen=True):
+    load_balancer: LoadBalancerStatus = LoadBalancerStatus()
 
 
 class Service(Object, frozen=True):
     spec: ServiceSpec = ServiceSpec()
+    status: ServiceStatus = ServiceStatus()
+
+
+class ResourceQuotaSpec(Kube, frozen=True):
+    hard: dict[str, Quantity] = {}
+    scopes: tuple[str, ...] = ()
+
+
+class ResourceQuotaStatus(Kube, frozen=True):
+    hard: dict[str, Quantity] = {}
+    used: dict[str, Quantity] = {}
+
+
+class ResourceQuota(Object, frozen=True):
+    spec: ResourceQuotaSpec = ResourceQuotaSpec()
+    status: ResourceQuotaStatus = ResourceQuotaStatus()
 
 
 class EventSeries(Kube, frozen=True):

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import msgspec
 
-from hubops.model.kube.core import Event, Namespace, Node, Pod, Service
+from hubops.model.kube.control import CertificateSigningRequest, Lease
+from hubops.model.kube.core import Event, Namespace, Node, Pod, ResourceQuota, Service
 from hubops.model.kube.meta import Object
-from hubops.model.kube.networking import EndpointSlice, MutatingWebhookConfiguration, ValidatingWebhookConfiguration
-from hubops.model.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
+from hubops.model.kube.networking import (
+    EndpointSlice,
+    Ingress,
+    IngressClass,
+    MutatingWebhookConfiguration,
+    NetworkPolicy,
+    ValidatingWebhookConfiguration,
+)
+from hubops.model.kube.scaling import HorizontalPodAutoscaler, PodDisruptionBudget
+from hubops.model.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass, VolumeAttachment
 from hubops.model.kube.workloads import CronJob, DaemonSet, Deployment, Job, ReplicaSet, StatefulSet
 
 
@@ -46,13 +55,22 @@ KINDS: tuple[Kind, ...] = (
     Kind("events", Event, "", "v1", True, ("type=Warning", "type=Normal,involvedObject.kind=PersistentVolumeClaim")),
     Kind("persistentvolumeclaims", PersistentVolumeClaim, "", "v1", True),
     Kind("persistentvolumes", PersistentVolume, "", "v1", False),
+    Kind("resourcequotas", ResourceQuota, "", "v1", True),
     Kind("storageclasses", StorageClass, "storage.k8s.io", "v1", False),
+    Kind("volumeattachments", VolumeAttachment, "storage.k8s.io", "v1", False),
     Kind("deployments", Deployment, "apps", "v1", True),
     Kind("replicasets", ReplicaSet, "apps", "v1", True),
     Kind("statefulsets", StatefulSet, "apps", "v1", True),
     Kind("daemonsets", DaemonSet, "apps", "v1", True),
     Kind("jobs", Job, "batch", "v1", True),
     Kind("cronjobs", CronJob, "batch", "v1", True),
+    Kind("horizontalpodautoscalers", HorizontalPodAutoscaler, "autoscaling", "v2", True),
+    Kind("poddisruptionbudgets", PodDisruptionBudget, "policy", "v1", True),
+    Kind("ingresses", Ingress, "networking.k8s.io", "v1", True),
+    Kind("ingressclasses", IngressClass, "networking.k8s.io", "v1", False),
+    Kind("networkpolicies", NetworkPolicy, "networking.k8s.io", "v1", True),
+    Kind("leases", Lease, "coordination.k8s.io", "v1", True),
+    Kind("certificatesigningrequests", CertificateSigningRequest, "certificates.k8s.io", "v1", False),
     Kind("endpointslices", EndpointSlice, "discovery.k8s.io", "v1", True),
     Kind(
         "validatingwebhookconfigurations", ValidatingWebhookConfiguration, "admissionregistration.k8s.io", "v1", False
@@ -74,13 +92,22 @@ class Objects(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     events: tuple[Event, ...] = ()
     persistentvolumeclaims: tuple[PersistentVolumeClaim, ...] = ()
     persistentvolumes: tuple[PersistentVolume, ...] = ()
+    resourcequotas: tuple[ResourceQuota, ...] = ()
     storageclasses: tuple[StorageClass, ...] = ()
+    volumeattachments: tuple[VolumeAttachment, ...] = ()
     deployments: tuple[Deployment, ...] = ()
     replicasets: tuple[ReplicaSet, ...] = ()
     statefulsets: tuple[StatefulSet, ...] = ()
     daemonsets: tuple[DaemonSet, ...] = ()
     jobs: tuple[Job, ...] = ()
     cronjobs: tuple[CronJob, ...] = ()
+    horizontalpodautoscalers: tuple[HorizontalPodAutoscaler, ...] = ()
+    poddisruptionbudgets: tuple[PodDisruptionBudget, ...] = ()
+    ingresses: tuple[Ingress, ...] = ()
+    ingressclasses: tuple[IngressClass, ...] = ()
+    networkpolicies: tuple[NetworkPolicy, ...] = ()
+    leases: tuple[Lease, ...] = ()
+    certificatesigningrequests: tuple[CertificateSigningRequest, ...] = ()
     endpointslices: tuple[EndpointSlice, ...] = ()
     validatingwebhookconfigurations: tuple[ValidatingWebhookConfiguration, ...] = ()
     mutatingwebhookconfigurations: tuple[MutatingWebhookConfiguration, ...] = ()

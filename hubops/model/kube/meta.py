@@ -19,6 +19,8 @@ KEPT_ANNOTATIONS = (
     "volume.kubernetes.io/",
     "volume.beta.kubernetes.io/",
     "storageclass.kubernetes.io/",
+    "ingressclass.kubernetes.io/",
+    "kubernetes.io/ingress.class",
 )
 
 

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from hubops.model.kube.meta import Condition, IntOrString, Kube, LabelSelector, Object, ObjectMeta
+from hubops.model.kube.core import PodSpec
+from hubops.model.kube.meta import (
+    Condition,
+    IntOrString,
+    Kube,
+    LabelSelector,
+    Object,
+    ObjectMeta,
+    ObjectReference,
+)
 
 
 class PodTemplateSpec(Kube, frozen=True):
-    """Only the metadata: its labels tell which Services would select the pods, even when there are none."""
+    """What the pods would be, even when there are none: which Services select them, which nodes they may use."""
 
     metadata: ObjectMeta = ObjectMeta()
+    spec: PodSpec = PodSpec()
 
 
 class RollingUpdateDeployment(Kube, frozen=True):
@@ -64,11 +74,28 @@ class ReplicaSet(Object, frozen=True):
     status: ReplicaSetStatus = ReplicaSetStatus()
 
 
+class RollingUpdateStatefulSetStrategy(Kube, frozen=True):
+    partition: int | None = None
+
+
+class StatefulSetUpdateStrategy(Kube, frozen=True):
+    type: str = ""
+    rolling_update: RollingUpdateStatefulSetStrategy | None = None
+
+
+class StatefulSetOrdinals(Kube, frozen=True):
+    start: int = 0
+
+
 class StatefulSetSpec(Kube, frozen=True):
     replicas: int | None = None
     selector: LabelSelector = LabelSelector()
     template: PodTemplateSpec = PodTemplateSpec()
     service_name: str = ""
+    pod_management_policy: str = ""
+    update_strategy: StatefulSetUpdateStrategy = StatefulSetUpdateStrategy()
+    min_ready_seconds: int = 0
+    ordinals: StatefulSetOrdinals | None = None
 
 
 class StatefulSetStatus(Kube, frozen=True):
@@ -86,9 +113,15 @@ class StatefulSet(Object, frozen=True):
     status: StatefulSetStatus = StatefulSetStatus()
 
 
+class DaemonSetUpdateStrategy(Kube, frozen=True):
+    type: str = ""
+
+
 class DaemonSetSpec(Kube, frozen=True):
     selector: LabelSelector = LabelSelector()
     template: PodTemplateSpec = PodTemplateSpec()
+    update_strategy: DaemonSetUpdateStrategy = DaemonSetUpdateStrategy()
+    min_ready_seconds: int = 0
 
 
 class DaemonSetStatus(Kube, frozen=True):
@@ -112,6 +145,8 @@ class JobSpec(Kube, frozen=True):
     completions: int | None = None
     parallelism: int | None = None
     backoff_limit: int | None = None
+    active_deadline_seconds: int | None = None
+    ttl_seconds_after_finished: int | None = None
     suspend: bool = False
 
 
@@ -132,10 +167,13 @@ class Job(Object, frozen=True):
 class CronJobSpec(Kube, frozen=True):
     schedule: str = ""
     time_zone: str | None = None
+    starting_deadline_seconds: int | None = None
+    concurrency_policy: str = ""
     suspend: bool = False
 
 
 class CronJobStatus(Kube, frozen=True):
+    active: tuple[ObjectReference, ...] = ()
     last_schedule_time: datetime | None = None
     last_successful_time: datetime | None = None
 

@@ -70,5 +70,5 @@ def _number(raw: bytes, at: int) -> tuple[int, int]:
 
 def registry_key(kind: Kind, namespace: str, name: str) -> str:
     """Where the API server keeps an object in etcd."""
-    folder = {"nodes": "minions", "services": "services/specs"}.get(kind.plural, kind.plural)
+    folder = {"nodes": "minions", "services": "services/specs", "ingresses": "ingress"}.get(kind.plural, kind.plural)
     return f"/registry/{folder}/{f'{namespace}/' if kind.namespaced else ''}{name}"

@@ -15,8 +15,16 @@ from hubops.model.kube import core as model
 _ContainerPort = message("ContainerPort")
 _ResourceRequirements = message("ResourceRequirements")
 _Probe = message("Probe")
+_Affinity = message("Affinity")
+_TopologySpreadConstraint = message("TopologySpreadConstraint")
 _Toleration = message("Toleration")
 _VolumeResourceRequirements = message("VolumeResourceRequirements")
+
+
+def namespace_spec(m: Any) -> model.NamespaceSpec:
+    return model.NamespaceSpec(
+        finalizers=tuple(map(text, m.finalizers)),
+    )
 
 
 def namespace_status(m: Any) -> model.NamespaceStatus:
@@ -29,6 +37,7 @@ def namespace_status(m: Any) -> model.NamespaceStatus:
 def namespace(m: Any) -> model.Namespace:
     return model.Namespace(
         metadata=_meta.object_meta(m.metadata),
+        spec=namespace_spec(m.spec),
         status=namespace_status(m.status),
     )
 
@@ -61,6 +70,13 @@ def node_condition(m: Any) -> model.NodeCondition:
     )
 
 
+def node_address(m: Any) -> model.NodeAddress:
+    return model.NodeAddress(
+        type=text(m.type),
+        address=text(m.address),
+    )
+
+
 def node_system_info(m: Any) -> model.NodeSystemInfo:
     return model.NodeSystemInfo(
         kernel_version=text(m.kernelVersion),
@@ -72,12 +88,21 @@ def node_system_info(m: Any) -> model.NodeSystemInfo:
     )
 
 
+def attached_volume(m: Any) -> model.AttachedVolume:
+    return model.AttachedVolume(
+        name=text(m.name),
+    )
+
+
 def node_status(m: Any) -> model.NodeStatus:
     return model.NodeStatus(
         capacity=quantity_map(tuple(m.capacity)),
         allocatable=quantity_map(tuple(m.allocatable)),
         conditions=tuple(map(node_condition, m.conditions)),
+        addresses=tuple(map(node_address, m.addresses)),
         node_info=node_system_info(m.nodeInfo),
+        volumes_in_use=tuple(map(text, m.volumesInUse)),
+        volumes_attached=tuple(map(attached_volume, m.volumesAttached)),
     )
 
 
@@ -96,6 +121,7 @@ def container_port(raw: bytes) -> model.ContainerPort:
         name=text(m.name),
         container_port=m.containerPort,
         host_port=m.hostPort,
+        host_ip=text(m.hostIP),
         protocol=text(m.protocol or "TCP"),
     )
 
@@ -169,6 +195,20 @@ def persistent_volume_claim_volume_source(m: Any) -> model.PersistentVolumeClaim
     )
 
 
+def config_map_volume_source(m: Any) -> model.ConfigMapVolumeSource:
+    return model.ConfigMapVolumeSource(
+        name=text(m.localObjectReference.name),
+        optional=m.optional if m.HasField("optional") else None,
+    )
+
+
+def secret_volume_source(m: Any) -> model.SecretVolumeSource:
+    return model.SecretVolumeSource(
+        secret_name=text(m.secretName),
+        optional=m.optional if m.HasField("optional") else None,
+    )
+
+
 def volume(m: Any) -> model.Volume:
     return model.Volume(
         name=text(m.name),
@@ -176,6 +216,11 @@ def volume(m: Any) -> model.Volume:
             persistent_volume_claim_volume_source(m.volumeSource.persistentVolumeClaim)
             if m.volumeSource.HasField("persistentVolumeClaim") else None
         ),
+        config_map=(
+            config_map_volume_source(m.volumeSource.configMap)
+            if m.volumeSource.HasField("configMap") else None
+        ),
+        secret=secret_volume_source(m.volumeSource.secret) if m.volumeSource.HasField("secret") else None,
     )
 
 
@@ -188,6 +233,78 @@ def pod_readiness_gate(m: Any) -> model.PodReadinessGate:
 def pod_scheduling_gate(m: Any) -> model.PodSchedulingGate:
     return model.PodSchedulingGate(
         name=text(m.name),
+    )
+
+
+def node_selector_requirement(m: Any) -> model.NodeSelectorRequirement:
+    return model.NodeSelectorRequirement(
+        key=text(m.key),
+        operator=text(m.operator),
+        values=tuple(map(text, m.values)),
+    )
+
+
+def node_selector_term(m: Any) -> model.NodeSelectorTerm:
+    return model.NodeSelectorTerm(
+        match_expressions=tuple(map(node_selector_requirement, m.matchExpressions)),
+        match_fields=tuple(map(node_selector_requirement, m.matchFields)),
+    )
+
+
+def node_selector(m: Any) -> model.NodeSelector:
+    return model.NodeSelector(
+        node_selector_terms=tuple(map(node_selector_term, m.nodeSelectorTerms)),
+    )
+
+
+def node_affinity(m: Any) -> model.NodeAffinity:
+    return model.NodeAffinity(
+        required_during_scheduling_ignored_during_execution=(
+            node_selector(m.requiredDuringSchedulingIgnoredDuringExecution)
+            if m.HasField("requiredDuringSchedulingIgnoredDuringExecution") else None
+        ),
+    )
+
+
+def pod_affinity_term(m: Any) -> model.PodAffinityTerm:
+    return model.PodAffinityTerm(
+        label_selector=_meta.label_selector(m.labelSelector) if m.HasField("labelSelector") else None,
+        namespaces=tuple(map(text, m.namespaces)),
+        topology_key=text(m.topologyKey),
+        namespace_selector=_meta.label_selector(m.namespaceSelector) if m.HasField("namespaceSelector") else None,
+    )
+
+
+def pod_affinity(m: Any) -> model.PodAffinity:
+    return model.PodAffinity(
+        required_during_scheduling_ignored_during_execution=tuple(map(pod_affinity_term, m.requiredDuringSchedulingIgnoredDuringExecution)),
+    )
+
+
+def pod_anti_affinity(m: Any) -> model.PodAntiAffinity:
+    return model.PodAntiAffinity(
+        required_during_scheduling_ignored_during_execution=tuple(map(pod_affinity_term, m.requiredDuringSchedulingIgnoredDuringExecution)),
+    )
+
+
+@remembered
+def affinity(raw: bytes) -> model.Affinity:
+    m: Any = _Affinity.FromString(raw)
+    return model.Affinity(
+        node_affinity=node_affinity(m.nodeAffinity) if m.HasField("nodeAffinity") else None,
+        pod_affinity=pod_affinity(m.podAffinity) if m.HasField("podAffinity") else None,
+        pod_anti_affinity=pod_anti_affinity(m.podAntiAffinity) if m.HasField("podAntiAffinity") else None,
+    )
+
+
+@remembered
+def topology_spread_constraint(raw: bytes) -> model.TopologySpreadConstraint:
+    m: Any = _TopologySpreadConstraint.FromString(raw)
+    return model.TopologySpreadConstraint(
+        max_skew=m.maxSkew,
+        topology_key=text(m.topologyKey),
+        when_unsatisfiable=text(m.whenUnsatisfiable),
+        label_selector=_meta.label_selector(m.labelSelector) if m.HasField("labelSelector") else None,
     )
 
 
@@ -219,6 +336,9 @@ def pod_spec(m: Any) -> model.PodSpec:
         ),
         readiness_gates=tuple(map(pod_readiness_gate, m.readinessGates)),
         scheduling_gates=tuple(map(pod_scheduling_gate, m.schedulingGates)),
+        host_network=m.hostNetwork,
+        affinity=affinity(m.affinity) if m.HasField("affinity") else None,
+        topology_spread_constraints=tuple(map(topology_spread_constraint, m.topologySpreadConstraints)),
         tolerations=tuple(map(toleration, m.tolerations)),
     )
 
@@ -276,6 +396,8 @@ def pod_status(m: Any) -> model.PodStatus:
         conditions=tuple(map(_meta.condition, m.conditions)),
         start_time=moment(m.startTime),
         nominated_node_name=text(m.nominatedNodeName),
+        pod_ip=text(m.podIP),
+        qos_class=text(m.qosClass),
         init_container_statuses=tuple(map(container_status, m.initContainerStatuses)),
         container_statuses=tuple(map(container_status, m.containerStatuses)),
     )
@@ -295,6 +417,7 @@ def service_port(m: Any) -> model.ServicePort:
         protocol=text(m.protocol or "TCP"),
         port=m.port,
         target_port=int_or_string(m.targetPort) if m.HasField("targetPort") else 0,
+        node_port=m.nodePort,
     )
 
 
@@ -306,6 +429,27 @@ def service_spec(m: Any) -> model.ServiceSpec:
         cluster_ip=text(m.clusterIP),
         external_name=text(m.externalName),
         publish_not_ready_addresses=m.publishNotReadyAddresses,
+        load_balancer_class=text(m.loadBalancerClass) if m.HasField("loadBalancerClass") else None,
+        external_traffic_policy=text(m.externalTrafficPolicy),
+    )
+
+
+def load_balancer_ingress(m: Any) -> model.LoadBalancerIngress:
+    return model.LoadBalancerIngress(
+        ip=text(m.ip),
+        hostname=text(m.hostname),
+    )
+
+
+def load_balancer_status(m: Any) -> model.LoadBalancerStatus:
+    return model.LoadBalancerStatus(
+        ingress=tuple(map(load_balancer_ingress, m.ingress)),
+    )
+
+
+def service_status(m: Any) -> model.ServiceStatus:
+    return model.ServiceStatus(
+        load_balancer=load_balancer_status(m.loadBalancer),
     )
 
 
@@ -313,6 +457,7 @@ def service(m: Any) -> model.Service:
     return model.Service(
         metadata=_meta.object_meta(m.metadata),
         spec=service_spec(m.spec),
+        status=service_status(m.status),
     )
 
 
@@ -353,4 +498,26 @@ def volume_resource_requirements(raw: bytes) -> model.ResourceRequirements:
     return model.ResourceRequirements(
         requests=quantity_map(tuple(m.requests)),
         limits=quantity_map(tuple(m.limits)),
+    )
+
+
+def resource_quota_spec(m: Any) -> model.ResourceQuotaSpec:
+    return model.ResourceQuotaSpec(
+        hard=quantity_map(tuple(m.hard)),
+        scopes=tuple(map(text, m.scopes)),
+    )
+
+
+def resource_quota_status(m: Any) -> model.ResourceQuotaStatus:
+    return model.ResourceQuotaStatus(
+        hard=quantity_map(tuple(m.hard)),
+        used=quantity_map(tuple(m.used)),
+    )
+
+
+def resource_quota(m: Any) -> model.ResourceQuota:
+    return model.ResourceQuota(
+        metadata=_meta.object_meta(m.metadata),
+        spec=resource_quota_spec(m.spec),
+        status=resource_quota_status(m.status),
     )

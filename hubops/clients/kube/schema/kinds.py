@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hubops.clients.kube.schema import core, networking, storage, workloads
+from hubops.clients.kube.schema import control, core, networking, scaling, storage, workloads
 from hubops.model.kube.meta import Object
 
 DECODERS: dict[str, Callable[[Any], Object]] = {
@@ -20,13 +20,22 @@ DECODERS: dict[str, Callable[[Any], Object]] = {
     "events": core.event,
     "persistentvolumeclaims": storage.persistent_volume_claim,
     "persistentvolumes": storage.persistent_volume,
+    "resourcequotas": core.resource_quota,
     "storageclasses": storage.storage_class,
+    "volumeattachments": storage.volume_attachment,
     "deployments": workloads.deployment,
     "replicasets": workloads.replica_set,
     "statefulsets": workloads.stateful_set,
     "daemonsets": workloads.daemon_set,
     "jobs": workloads.job,
     "cronjobs": workloads.cron_job,
+    "horizontalpodautoscalers": scaling.horizontal_pod_autoscaler,
+    "poddisruptionbudgets": scaling.pod_disruption_budget,
+    "ingresses": networking.ingress,
+    "ingressclasses": networking.ingress_class,
+    "networkpolicies": networking.network_policy,
+    "leases": control.lease,
+    "certificatesigningrequests": control.certificate_signing_request,
     "endpointslices": networking.endpoint_slice,
     "validatingwebhookconfigurations": networking.validating_webhook_configuration,
     "mutatingwebhookconfigurations": networking.mutating_webhook_configuration,

@@ -50,16 +50,6 @@ def condition(m: Any) -> model.Condition:
     )
 
 
-def object_reference(m: Any) -> model.ObjectReference:
-    return model.ObjectReference(
-        kind=text(m.kind),
-        namespace=text(m.namespace),
-        name=text(m.name),
-        uid=text(m.uid),
-        field_path=text(m.fieldPath),
-    )
-
-
 def label_selector_requirement(m: Any) -> model.LabelSelectorRequirement:
     return model.LabelSelectorRequirement(
         key=text(m.key),
@@ -72,4 +62,14 @@ def label_selector(m: Any) -> model.LabelSelector:
     return model.LabelSelector(
         match_labels=string_map(tuple(m.matchLabels)),
         match_expressions=tuple(map(label_selector_requirement, m.matchExpressions)),
+    )
+
+
+def object_reference(m: Any) -> model.ObjectReference:
+    return model.ObjectReference(
+        kind=text(m.kind),
+        namespace=text(m.namespace),
+        name=text(m.name),
+        uid=text(m.uid),
+        field_path=text(m.fieldPath),
     )

@@ -9,8 +9,158 @@ from __future__ import annotations
 from typing import Any
 
 from hubops.clients.kube.schema import meta as _meta
-from hubops.clients.kube.schema.values import text
+from hubops.clients.kube.schema.values import int_or_string, text
 from hubops.model.kube import networking as model
+
+
+def service_backend_port(m: Any) -> model.ServiceBackendPort:
+    return model.ServiceBackendPort(
+        name=text(m.name),
+        number=m.number,
+    )
+
+
+def ingress_service_backend(m: Any) -> model.IngressServiceBackend:
+    return model.IngressServiceBackend(
+        name=text(m.name),
+        port=service_backend_port(m.port),
+    )
+
+
+def ingress_backend(m: Any) -> model.IngressBackend:
+    return model.IngressBackend(
+        service=ingress_service_backend(m.service) if m.HasField("service") else None,
+    )
+
+
+def ingress_tls(m: Any) -> model.IngressTLS:
+    return model.IngressTLS(
+        hosts=tuple(map(text, m.hosts)),
+        secret_name=text(m.secretName),
+    )
+
+
+def http_ingress_path(m: Any) -> model.HTTPIngressPath:
+    return model.HTTPIngressPath(
+        path=text(m.path),
+        path_type=text(m.pathType) if m.HasField("pathType") else None,
+        backend=ingress_backend(m.backend),
+    )
+
+
+def http_ingress_rule_value(m: Any) -> model.HTTPIngressRuleValue:
+    return model.HTTPIngressRuleValue(
+        paths=tuple(map(http_ingress_path, m.paths)),
+    )
+
+
+def ingress_rule(m: Any) -> model.IngressRule:
+    return model.IngressRule(
+        host=text(m.host),
+        http=http_ingress_rule_value(m.ingressRuleValue.http) if m.ingressRuleValue.HasField("http") else None,
+    )
+
+
+def ingress_spec(m: Any) -> model.IngressSpec:
+    return model.IngressSpec(
+        ingress_class_name=text(m.ingressClassName) if m.HasField("ingressClassName") else None,
+        default_backend=ingress_backend(m.defaultBackend) if m.HasField("defaultBackend") else None,
+        tls=tuple(map(ingress_tls, m.tls)),
+        rules=tuple(map(ingress_rule, m.rules)),
+    )
+
+
+def ingress_load_balancer_ingress(m: Any) -> model.IngressLoadBalancerIngress:
+    return model.IngressLoadBalancerIngress(
+        ip=text(m.ip),
+        hostname=text(m.hostname),
+    )
+
+
+def ingress_load_balancer_status(m: Any) -> model.IngressLoadBalancerStatus:
+    return model.IngressLoadBalancerStatus(
+        ingress=tuple(map(ingress_load_balancer_ingress, m.ingress)),
+    )
+
+
+def ingress_status(m: Any) -> model.IngressStatus:
+    return model.IngressStatus(
+        load_balancer=ingress_load_balancer_status(m.loadBalancer),
+    )
+
+
+def ingress(m: Any) -> model.Ingress:
+    return model.Ingress(
+        metadata=_meta.object_meta(m.metadata),
+        spec=ingress_spec(m.spec),
+        status=ingress_status(m.status),
+    )
+
+
+def ingress_class_spec(m: Any) -> model.IngressClassSpec:
+    return model.IngressClassSpec(
+        controller=text(m.controller),
+    )
+
+
+def ingress_class(m: Any) -> model.IngressClass:
+    return model.IngressClass(
+        metadata=_meta.object_meta(m.metadata),
+        spec=ingress_class_spec(m.spec),
+    )
+
+
+def network_policy_port(m: Any) -> model.NetworkPolicyPort:
+    return model.NetworkPolicyPort(
+        protocol=text(m.protocol) if m.HasField("protocol") else None,
+        port=int_or_string(m.port) if m.HasField("port") else None,
+        end_port=m.endPort if m.HasField("endPort") else None,
+    )
+
+
+def ip_block(m: Any) -> model.IPBlock:
+    return model.IPBlock(
+        cidr=text(m.cidr),
+        except_=tuple(map(text, getattr(m, "except"))),
+    )
+
+
+def network_policy_peer(m: Any) -> model.NetworkPolicyPeer:
+    return model.NetworkPolicyPeer(
+        pod_selector=_meta.label_selector(m.podSelector) if m.HasField("podSelector") else None,
+        namespace_selector=_meta.label_selector(m.namespaceSelector) if m.HasField("namespaceSelector") else None,
+        ip_block=ip_block(m.ipBlock) if m.HasField("ipBlock") else None,
+    )
+
+
+def network_policy_egress_rule(m: Any) -> model.NetworkPolicyEgressRule:
+    return model.NetworkPolicyEgressRule(
+        ports=tuple(map(network_policy_port, m.ports)),
+        to=tuple(map(network_policy_peer, m.to)),
+    )
+
+
+def network_policy_ingress_rule(m: Any) -> model.NetworkPolicyIngressRule:
+    return model.NetworkPolicyIngressRule(
+        ports=tuple(map(network_policy_port, m.ports)),
+        from_=tuple(map(network_policy_peer, getattr(m, "from"))),
+    )
+
+
+def network_policy_spec(m: Any) -> model.NetworkPolicySpec:
+    return model.NetworkPolicySpec(
+        pod_selector=_meta.label_selector(m.podSelector),
+        policy_types=tuple(map(text, m.policyTypes)),
+        egress=tuple(map(network_policy_egress_rule, m.egress)),
+        ingress=tuple(map(network_policy_ingress_rule, m.ingress)),
+    )
+
+
+def network_policy(m: Any) -> model.NetworkPolicy:
+    return model.NetworkPolicy(
+        metadata=_meta.object_meta(m.metadata),
+        spec=network_policy_spec(m.spec),
+    )
 
 
 def endpoint_conditions(m: Any) -> model.EndpointConditions:

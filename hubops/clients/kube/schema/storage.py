@@ -10,7 +10,7 @@ from typing import Any
 
 from hubops.clients.kube.schema import core as _core
 from hubops.clients.kube.schema import meta as _meta
-from hubops.clients.kube.schema.values import quantity_map, text
+from hubops.clients.kube.schema.values import moment, quantity_map, text
 from hubops.model.kube import storage as model
 
 
@@ -40,6 +40,12 @@ def persistent_volume_claim(m: Any) -> model.PersistentVolumeClaim:
     )
 
 
+def csi_persistent_volume_source(m: Any) -> model.CSIPersistentVolumeSource:
+    return model.CSIPersistentVolumeSource(
+        driver=text(m.driver),
+    )
+
+
 def persistent_volume_spec(m: Any) -> model.PersistentVolumeSpec:
     return model.PersistentVolumeSpec(
         capacity=quantity_map(tuple(m.capacity)),
@@ -47,6 +53,10 @@ def persistent_volume_spec(m: Any) -> model.PersistentVolumeSpec:
         claim_ref=_meta.object_reference(m.claimRef) if m.HasField("claimRef") else None,
         persistent_volume_reclaim_policy=text(m.persistentVolumeReclaimPolicy),
         storage_class_name=text(m.storageClassName),
+        csi=(
+            csi_persistent_volume_source(m.persistentVolumeSource.csi)
+            if m.persistentVolumeSource.HasField("csi") else None
+        ),
     )
 
 
@@ -55,6 +65,7 @@ def persistent_volume_status(m: Any) -> model.PersistentVolumeStatus:
         phase=text(m.phase),
         reason=text(m.reason),
         message=text(m.message),
+        last_phase_transition_time=moment(m.lastPhaseTransitionTime),
     )
 
 
@@ -73,4 +84,41 @@ def storage_class(m: Any) -> model.StorageClass:
         reclaim_policy=text(m.reclaimPolicy) if m.HasField("reclaimPolicy") else None,
         volume_binding_mode=text(m.volumeBindingMode) if m.HasField("volumeBindingMode") else None,
         allow_volume_expansion=m.allowVolumeExpansion if m.HasField("allowVolumeExpansion") else None,
+    )
+
+
+def volume_attachment_source(m: Any) -> model.VolumeAttachmentSource:
+    return model.VolumeAttachmentSource(
+        persistent_volume_name=text(m.persistentVolumeName) if m.HasField("persistentVolumeName") else None,
+    )
+
+
+def volume_attachment_spec(m: Any) -> model.VolumeAttachmentSpec:
+    return model.VolumeAttachmentSpec(
+        attacher=text(m.attacher),
+        node_name=text(m.nodeName),
+        source=volume_attachment_source(m.source),
+    )
+
+
+def volume_error(m: Any) -> model.VolumeError:
+    return model.VolumeError(
+        time=moment(m.time),
+        message=text(m.message),
+    )
+
+
+def volume_attachment_status(m: Any) -> model.VolumeAttachmentStatus:
+    return model.VolumeAttachmentStatus(
+        attached=m.attached,
+        attach_error=volume_error(m.attachError) if m.HasField("attachError") else None,
+        detach_error=volume_error(m.detachError) if m.HasField("detachError") else None,
+    )
+
+
+def volume_attachment(m: Any) -> model.VolumeAttachment:
+    return model.VolumeAttachment(
+        metadata=_meta.object_meta(m.metadata),
+        spec=volume_attachment_spec(m.spec),
+        status=volume_attachment_status(m.status),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hubops.clients.kube.schema import core as _core
 from hubops.clients.kube.schema import meta as _meta
 from hubops.clients.kube.schema.values import int_or_string, moment, text
 from hubops.model.kube import workloads as model
@@ -16,6 +17,7 @@ from hubops.model.kube import workloads as model
 def pod_template_spec(m: Any) -> model.PodTemplateSpec:
     return model.PodTemplateSpec(
         metadata=_meta.object_meta(m.metadata),
+        spec=_core.pod_spec(m.spec),
     )
 
 
@@ -88,12 +90,38 @@ def replica_set(m: Any) -> model.ReplicaSet:
     )
 
 
+def rolling_update_stateful_set_strategy(m: Any) -> model.RollingUpdateStatefulSetStrategy:
+    return model.RollingUpdateStatefulSetStrategy(
+        partition=m.partition if m.HasField("partition") else None,
+    )
+
+
+def stateful_set_update_strategy(m: Any) -> model.StatefulSetUpdateStrategy:
+    return model.StatefulSetUpdateStrategy(
+        type=text(m.type),
+        rolling_update=(
+            rolling_update_stateful_set_strategy(m.rollingUpdate)
+            if m.HasField("rollingUpdate") else None
+        ),
+    )
+
+
+def stateful_set_ordinals(m: Any) -> model.StatefulSetOrdinals:
+    return model.StatefulSetOrdinals(
+        start=m.start,
+    )
+
+
 def stateful_set_spec(m: Any) -> model.StatefulSetSpec:
     return model.StatefulSetSpec(
         replicas=m.replicas if m.HasField("replicas") else None,
         selector=_meta.label_selector(m.selector),
         template=pod_template_spec(m.template),
         service_name=text(m.serviceName),
+        pod_management_policy=text(m.podManagementPolicy),
+        update_strategy=stateful_set_update_strategy(m.updateStrategy),
+        min_ready_seconds=m.minReadySeconds,
+        ordinals=stateful_set_ordinals(m.ordinals) if m.HasField("ordinals") else None,
     )
 
 
@@ -117,10 +145,18 @@ def stateful_set(m: Any) -> model.StatefulSet:
     )
 
 
+def daemon_set_update_strategy(m: Any) -> model.DaemonSetUpdateStrategy:
+    return model.DaemonSetUpdateStrategy(
+        type=text(m.type),
+    )
+
+
 def daemon_set_spec(m: Any) -> model.DaemonSetSpec:
     return model.DaemonSetSpec(
         selector=_meta.label_selector(m.selector),
         template=pod_template_spec(m.template),
+        update_strategy=daemon_set_update_strategy(m.updateStrategy),
+        min_ready_seconds=m.minReadySeconds,
     )
 
 
@@ -151,6 +187,8 @@ def job_spec(m: Any) -> model.JobSpec:
         completions=m.completions if m.HasField("completions") else None,
         parallelism=m.parallelism if m.HasField("parallelism") else None,
         backoff_limit=m.backoffLimit if m.HasField("backoffLimit") else None,
+        active_deadline_seconds=m.activeDeadlineSeconds if m.HasField("activeDeadlineSeconds") else None,
+        ttl_seconds_after_finished=m.ttlSecondsAfterFinished if m.HasField("ttlSecondsAfterFinished") else None,
         suspend=m.suspend,
     )
 
@@ -178,12 +216,15 @@ def cron_job_spec(m: Any) -> model.CronJobSpec:
     return model.CronJobSpec(
         schedule=text(m.schedule),
         time_zone=text(m.timeZone) if m.HasField("timeZone") else None,
+        starting_deadline_seconds=m.startingDeadlineSeconds if m.HasField("startingDeadlineSeconds") else None,
+        concurrency_policy=text(m.concurrencyPolicy),
         suspend=m.suspend,
     )
 
 
 def cron_job_status(m: Any) -> model.CronJobStatus:
     return model.CronJobStatus(
+        active=tuple(map(_meta.object_reference, m.active)),
         last_schedule_time=moment(m.lastScheduleTime),
         last_successful_time=moment(m.lastSuccessfulTime),
     )
