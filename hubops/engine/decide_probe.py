@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hubops.engine.decision import Decision
 from hubops.engine.parameters import ParameterSet, arguments
-from hubops.engine.probe import Probe
+from hubops.engine.probe import Absent, Probe, Undecided
 from hubops.engine.view import View
 from hubops.model.check import Check
 from hubops.model.finding import Hit
@@ -20,14 +20,20 @@ def decide(view: View, check: Check, probe: Probe, sets: Sequence[ParameterSet])
     """What *probe* says, once for each distinct set of thresholds."""
     hits: list[Hit] = []
     problems: list[str] = []
+    absent: list[str] = []
     for one in sets:
         try:
             for hit in probe(view, **arguments(probe, one.values)):
                 if one.judges(hit.ref):
                     hits.append(hit)
+        except Undecided as error:
+            problems.append(str(error))
+        except Absent as error:
+            absent.append(str(error))
         except _FROM_DATA as error:
             problems.append(f"bug in check {check.id}: {type(error).__name__}: {error}")
-    return Decision(hits=tuple(hits), examined=_examined(view, probe.examines), problems=tuple(problems))
+    examined = _examined(view, probe.examines)
+    return Decision(hits=tuple(hits), examined=examined, problems=tuple(problems), absent=tuple(absent))
 
 
 def _examined(view: View, evidence: str) -> int:

@@ -12,6 +12,14 @@ from hubops.model.finding import Hit
 ProbeFunction = Callable[..., Iterator[Hit]]
 
 
+class Undecided(Exception):
+    """Raised by a probe after its hits: the text says what it could not decide, and why. The check is unknown."""
+
+
+class Absent(Exception):
+    """Raised by a probe instead of hits: the text says what a site need not have. The check is skipped."""
+
+
 @dataclass(frozen=True)
 class Probe:
     """A decision written in Python.

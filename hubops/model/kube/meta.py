@@ -21,6 +21,7 @@ KEPT_ANNOTATIONS = (
     "storageclass.kubernetes.io/",
     "ingressclass.kubernetes.io/",
     "kubernetes.io/ingress.class",
+    "nginx.ingress.kubernetes.io/canary",
 )
 
 
