@@ -66,7 +66,7 @@ def compile_expression(source: str) -> Expression:
     except WholeObject as error:
         raise ExpressionError(str(error)) from error
     if lost_annotations(source, paths):
-        raise ExpressionError(f"annotations are only read where they begin with {', '.join(KEPT_ANNOTATIONS)}")
+        raise ExpressionError(f"annotations are only read where they are or begin with {', '.join(KEPT_ANNOTATIONS)}")
     return Expression(source, program, paths)
 
 

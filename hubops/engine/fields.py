@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from hubops.model.kube.meta import KEPT_ANNOTATIONS
+from hubops.model.kube.meta import is_kept
 
 #: Macros whose first argument is a name for each element; what they give back no longer holds the elements.
 _ELEMENTWISE = frozenset({"all", "exists", "exists_one", "existsOne", "map"})
@@ -119,7 +119,7 @@ def lost_annotations(source: str, paths: Iterable[str]) -> bool:
     if "metadata.annotations" not in paths:
         return any(path.startswith("metadata.annotations.") for path in paths)
     keys = [token.strip("rRbB\"'") for token in _tokens(source) if token[-1] in "\"'" and "/" in token]
-    return not keys or not all(key.startswith(KEPT_ANNOTATIONS) for key in keys)
+    return not keys or not all(is_kept(key) for key in keys)
 
 
 def names_bound(source: str) -> frozenset[str]:

@@ -117,7 +117,7 @@ def test_any_text_compiles_or_says_why(source: str) -> None:
 )
 def test_annotations_that_are_never_read_are_refused(source: str) -> None:
     """They are dropped where objects enter: the check would pass without having looked."""
-    with pytest.raises(ExpressionError, match="annotations are only read where they begin with hubops"):
+    with pytest.raises(ExpressionError, match="annotations are only read where they are or begin with hubops"):
         compile_expression(source)
 
 

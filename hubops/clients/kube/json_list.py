@@ -10,7 +10,7 @@ import msgspec
 from hubops.clients.kube.page import Page
 from hubops.errors import Permanent, Retryable
 from hubops.model.kube.kinds import Kind
-from hubops.model.kube.meta import KEPT_ANNOTATIONS, Kube, Object, ObjectMeta
+from hubops.model.kube.meta import Kube, Object, ObjectMeta, is_kept
 from hubops.model.text import inert
 
 T = TypeVar("T")
@@ -82,7 +82,7 @@ def _decoder(item: Any) -> msgspec.json.Decoder[JsonList[Any]]:
 
 
 def _drop_annotations(annotations: dict[str, str]) -> None:
-    for key in [key for key in annotations if not key.startswith(KEPT_ANNOTATIONS)]:
+    for key in [key for key in annotations if not is_kept(key)]:
         del annotations[key]
 
 

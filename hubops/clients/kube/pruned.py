@@ -12,7 +12,7 @@ import msgspec
 
 from hubops.clients.kube.json_list import decode_list, items_of
 from hubops.clients.kube.page import Page
-from hubops.model.kube.meta import KEPT_ANNOTATIONS
+from hubops.model.kube.meta import is_kept
 
 #: Kept of every object. What manages its fields, and annotations of other tools, never are.
 ALWAYS = (
@@ -48,7 +48,7 @@ class Pruner:
         metadata: Any = plain.get("metadata")
         annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
         if isinstance(annotations, dict):
-            metadata["annotations"] = {k: v for k, v in annotations.items() if k.startswith(KEPT_ANNOTATIONS)}
+            metadata["annotations"] = {k: v for k, v in annotations.items() if is_kept(k)}
         if not self._values:
             _without_values(plain)
         return plain

@@ -11,7 +11,8 @@ Quantity = str
 #: A port or a count that Kubernetes writes as a number or as a name or percentage.
 IntOrString = int | str
 
-#: Annotations outside these prefixes are dropped where objects enter: they may hold whole manifests and secrets.
+#: Annotations other than these are dropped where objects enter: they may hold whole manifests and secrets. What ends
+#: in a slash is a prefix, all else one key: the header of a canary may carry a token, its mark does not.
 KEPT_ANNOTATIONS = (
     "hubops.io/",
     "meta.helm.sh/",
@@ -23,6 +24,15 @@ KEPT_ANNOTATIONS = (
     "kubernetes.io/ingress.class",
     "nginx.ingress.kubernetes.io/canary",
 )
+
+
+_PREFIXES = tuple(key for key in KEPT_ANNOTATIONS if key.endswith("/"))
+_KEYS = frozenset(KEPT_ANNOTATIONS)
+
+
+def is_kept(annotation: str) -> bool:
+    """Whether the annotation of that key is kept; see KEPT_ANNOTATIONS."""
+    return annotation.startswith(_PREFIXES) or annotation in _KEYS
 
 
 class Kube(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel", omit_defaults=True):

@@ -16,7 +16,7 @@ from hubops.clients.retry import Deadline
 from hubops.config import KubernetesConfig
 from hubops.errors import ClusterUnreachable, ConfigError, Permanent
 from hubops.model.kube.kinds import BY_PLURAL, KINDS, Kind
-from hubops.model.kube.meta import KEPT_ANNOTATIONS, Object
+from hubops.model.kube.meta import Object, is_kept
 from tests.clients.kube.examples import Maker, unset
 from tests.schema import plan, upstream
 from tests.testbed.bed import Testbed
@@ -79,7 +79,7 @@ def test_no_annotation_of_another_tool_is_kept(examples: Testbed) -> None:
         deployment = by_name(items)[EVERYTHING]
         for metadata in (deployment.metadata, deployment.spec.template.metadata):  # type: ignore[attr-defined]
             assert list(metadata.annotations) == ["hubops.io/annotations"]
-            assert all(key.startswith(KEPT_ANNOTATIONS) for key in metadata.annotations)
+            assert all(is_kept(key) for key in metadata.annotations)
 
 
 def test_pages_bring_the_whole_list_once(examples: Testbed, client: KubeClient) -> None:

@@ -14,7 +14,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from hubops.model.kube.meta import KEPT_ANNOTATIONS
+from hubops.model.kube.meta import is_kept
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ def string_map(entries: Entries) -> dict[str, str]:
 
 def kept_annotations(entries: Entries) -> dict[str, str]:
     """Only the annotations that hubops reads; see KEPT_ANNOTATIONS."""
-    return string_map(tuple(entry for entry in entries if _key(entry).startswith(_KEPT))) if entries else {}
+    return string_map(tuple(entry for entry in entries if is_kept(_key(entry)))) if entries else {}
 
 
 @remembered
@@ -90,9 +90,5 @@ def quantity_map(entries: Entries) -> dict[str, str]:
     return {text(entry.key): text(entry.value.string) for entry in decoded}
 
 
-_KEPT = tuple(prefix.encode() for prefix in KEPT_ANNOTATIONS)
-
-
-def _key(entry: bytes) -> bytes:
-    key: str | bytes = _StringEntry.FromString(entry).key
-    return key.encode() if isinstance(key, str) else key
+def _key(entry: bytes) -> str:
+    return text(_StringEntry.FromString(entry).key)
