@@ -200,6 +200,16 @@ def certificate(namespace: str, name: str, lives: dt.timedelta, left: dt.timedel
     }
 
 
+def issuer() -> Object:
+    return {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "ClusterIssuer",
+        "metadata": meta(None, "letsencrypt"),
+        "spec": {"selfSigned": {}},
+        "status": {"conditions": [{"type": "Ready", "status": "True", "reason": "IsReady"}]},
+    }
+
+
 def stack(bed: Testbed) -> Iterator[Object]:
     """Pods and Services named and labelled as the pinned charts do, in front of the programs that really run.
 
@@ -230,6 +240,10 @@ def stack(bed: Testbed) -> Iterator[Object]:
         workload = f"{prefix}-{name}" if prefix else name
         if image:
             stateful = stateful_set(namespace, workload, image, 1, "50Gi", annotations=annotations, port=target)
+            stateful["spec"]["template"]["spec"]["containers"][0]["name"] = prefix
+            # The operator's own Service, headless, beside that of the chart.
+            yield service(namespace, f"{prefix}-operated", {"app": workload}, port, port_name=port_name, target=target,
+                          labels={f"operated-{prefix}": "true"}, clusterIP="None")  # fmt: skip
             yield from [*volumes_of(stateful), stateful]
         else:
             yield deployment(namespace, workload, replicas=1, annotations=annotations, port=target)
@@ -297,7 +311,7 @@ def apply(bed: Testbed, say: Callable[[str], None]) -> None:
     concurrently(api.apply, nodes())
     concurrently(api.apply, [*workloads(), *stack(bed), *load(PLATFORM / "edges.yaml")])
     poll(lambda: api.serves("Certificate"), "cert-manager's CRDs served")
-    concurrently(api.apply, [certificate(*each) for each in CERTIFICATES])
+    concurrently(api.apply, [issuer(), *(certificate(*each) for each in CERTIFICATES)])
     poll(lambda: settled(bed), "the platform ready", 120, every=0.3)
     bed.backdate(AGE, *(f"/registry/{kind}/" for kind in AGED))
     restarted_long_ago(bed)
