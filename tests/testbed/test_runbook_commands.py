@@ -15,7 +15,8 @@ import pytest
 from hubops.model.finding import Ref
 from hubops.report.runbook import fill_command, parse, values
 from hubops.report.shell import logical_lines
-from tests.checks.test_runbooks import CATALOG, TEXTS, findings
+from tests.checks.test_checks import CATALOG
+from tests.checks.test_runbooks import TEXTS, findings
 from tests.testbed import build
 from tests.testbed.api import Object, concurrently
 from tests.testbed.bed import Testbed
