@@ -90,7 +90,7 @@ def _hit(view: View, check: Check, one: ParameterSet, sample: Sample, ref: Ref) 
             return str(one.values[key])
         return sample.labels.get(key) if kind == "labels" else own.get(name)
 
-    depends_on = (_labelled(item, sample.labels) for item in check.depends_on)
+    depends_on = (_labelled(view, item, sample.labels) for item in check.depends_on)
     return Hit(
         ref=ref,
         summary=fill(summary, lookup),
@@ -116,14 +116,17 @@ def _ref(view: View, labels: RefLabels | None, of: Mapping[str, str]) -> Ref:
     """What the series is about; the cluster where the check does not say."""
     if labels is None:
         return Ref("Cluster", view.snapshot.cluster)
-    ref = _labelled(labels, of)
+    ref = _labelled(view, labels, of)
     if ref is None:
         raise _Undecided(f"a series that fires has no label {labels.name!r} to name its {labels.kind}: {dict(of)}")
     return ref
 
 
-def _labelled(labels: RefLabels, of: Mapping[str, str]) -> Ref | None:
+def _labelled(view: View, labels: RefLabels, of: Mapping[str, str]) -> Ref | None:
+    """The object that the labels *of* a series name; a node may be named by its address, as exporters do."""
     name = of.get(labels.name)
+    if name and labels.kind == "Node":
+        name = view.node_of(name, of)
     namespace = of.get(labels.namespace) if labels.namespace else None
     return Ref(labels.kind, name, namespace or None) if name else None
 

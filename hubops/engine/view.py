@@ -91,6 +91,25 @@ class View:
             grouped[pod.spec.node_name].append(pod)
         return {node: tuple(pods) for node, pods in grouped.items()}
 
+    def node_of(self, name: str, labels: Mapping[str, str]) -> str:
+        """The node that a series of *labels* is about, one of which says *name*.
+
+        That is a node's name or one of its addresses, with a port or without; else the node of the pod that exposes
+        the series. *name* itself where the cluster has no such node: Prometheus may watch other machines too.
+        """
+        host = name.rpartition(":")[0].strip("[]") if name.rpartition(":")[2].isdigit() else name
+        for known in (name, host, labels.get("node", "")):
+            if self.find(Ref("Node", known)) is not None:
+                return known
+        if host in self._nodes_by_address:
+            return self._nodes_by_address[host]
+        pod = self.find(Ref("Pod", labels.get("pod", ""), labels.get("namespace")))
+        return (pod.spec.node_name if isinstance(pod, Pod) else "") or name
+
+    @cached_property
+    def _nodes_by_address(self) -> Mapping[str, str]:
+        return {item.address: node.name for node in self.objects.nodes for item in node.status.addresses}
+
     @cached_property
     def claims_of_pods(self) -> Mapping[tuple[str, str], frozenset[str]]:
         """The names of claims made for the generic ephemeral volumes of pods, by namespace and pod."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from hubops.engine.view import View
 from hubops.model.finding import Ref
-from hubops.model.kube.core import Node
+from hubops.model.kube.core import Node, NodeAddress, NodeStatus, Pod, PodSpec
 from hubops.model.kube.meta import Object
 from hubops.model.kube.workloads import Deployment, Job, StatefulSet
 from tests.engine.make import deployment_pods, meta, pod, snapshot
@@ -71,3 +71,16 @@ def test_metadata_of_custom_resources() -> None:
     found = view.metadata(Ref("Certificate", "web", "shop"))
     assert found is not None
     assert found.labels == {"team": "a"}
+
+
+def test_the_node_of_a_series_by_name_address_label_or_pod() -> None:
+    addresses = (NodeAddress(type="InternalIP", address="10.0.0.7"), NodeAddress(type="InternalIP", address="fd00::7"))
+    node = Node(metadata=meta("worker-1"), status=NodeStatus(addresses=addresses))
+    exporter = Pod(metadata=meta("exporter-x", namespace="monitoring"), spec=PodSpec(node_name="worker-1"))
+    view = View(snapshot(node, exporter))
+    for name in ("worker-1", "worker-1:9100", "10.0.0.7:9100", "10.0.0.7", "[fd00::7]:9100"):
+        assert view.node_of(name, {}) == "worker-1"
+    assert view.node_of("10.244.0.3:9100", {"node": "worker-1"}) == "worker-1"
+    assert view.node_of("10.244.0.3:9100", {"pod": "exporter-x", "namespace": "monitoring"}) == "worker-1"
+    assert view.node_of("10.244.0.3:9100", {"pod": "exporter-x"}) == "10.244.0.3:9100"
+    assert view.node_of("nfs.example.com:9100", {"node": "nfs"}) == "nfs.example.com:9100"
