@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubops.engine.probes import endpoints, scheduling, starting
+from hubops.engine.probes import endpoints, kubelet, scheduling
 from hubops.engine.probes.deployments import promised
 from hubops.engine.probes.exits import explain_exit, start_failure
 from hubops.engine.probes.images import UNKNOWN, classify
@@ -230,7 +230,7 @@ def test_any_text_has_a_cause(reason: str, text: str) -> None:
 @given(st.text())
 def test_any_message_of_a_kubelet_can_be_explained(text: str) -> None:
     assert len(start_failure(text)) <= 160
-    starting.explain(text)
+    kubelet.explain(text)
 
 
 @given(st.integers(-1, 300), st.integers(0, 70), st.text())
@@ -277,9 +277,9 @@ def test_an_empty_selector_of_a_service_selects_nothing(labels: dict[str, str]) 
 
 
 def test_known_words_of_the_kubelet_are_explained() -> None:
-    assert starting.explain('configmap "a" not found') == "ConfigMap a does not exist"
-    assert starting.explain("couldn't find key k in ConfigMap ns/name") == "ConfigMap name has no key k"
-    assert starting.explain('MountVolume.SetUp failed for volume "v" : references non-existent secret key: k') == (
+    assert kubelet.explain('configmap "a" not found') == "ConfigMap a does not exist"
+    assert kubelet.explain("couldn't find key k in ConfigMap ns/name") == "ConfigMap name has no key k"
+    assert kubelet.explain('MountVolume.SetUp failed for volume "v" : references non-existent secret key: k') == (
         "volume v asks for key k, which its source lacks"
     )
-    assert re.match("its sandbox cannot be created", starting.explain("Failed to create pod sandbox: x"))
+    assert re.match("its sandbox cannot be created", kubelet.explain("Failed to create pod sandbox: x"))

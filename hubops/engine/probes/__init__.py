@@ -6,9 +6,14 @@ from hubops.engine.probe import Probe
 from hubops.engine.probes.alerts import critical_alert_firing, watchdog_missing
 from hubops.engine.probes.certificates import certificate_expires_soon
 from hubops.engine.probes.claims import pvc_pending
+from hubops.engine.probes.configuration import pod_config_error
 from hubops.engine.probes.crash import crash_looping
 from hubops.engine.probes.deployments import deployment_unavailable
 from hubops.engine.probes.images import image_pull_failing
+from hubops.engine.probes.ingresses import ingress_backend_missing
+from hubops.engine.probes.ingresses_address import ingress_without_address
+from hubops.engine.probes.ingresses_paths import ingress_path_conflict
+from hubops.engine.probes.load_balancers import load_balancer_pending
 from hubops.engine.probes.memory import oom_killed
 from hubops.engine.probes.nodes import node_not_ready, node_pressure
 from hubops.engine.probes.pending import pod_pending
@@ -22,10 +27,15 @@ PROBES: dict[str, Probe] = {
     "critical_alert_firing": critical_alert_firing,
     "deployment_unavailable": deployment_unavailable,
     "image_pull_failing": image_pull_failing,
+    "ingress_backend_missing": ingress_backend_missing,
+    "ingress_path_conflict": ingress_path_conflict,
+    "ingress_without_address": ingress_without_address,
+    "load_balancer_pending": load_balancer_pending,
     "node_not_ready": node_not_ready,
     "node_pressure": node_pressure,
     "not_ready": not_ready,
     "oom_killed": oom_killed,
+    "pod_config_error": pod_config_error,
     "pod_pending": pod_pending,
     "pvc_pending": pvc_pending,
     "service_without_endpoints": service_without_endpoints,

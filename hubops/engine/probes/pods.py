@@ -86,6 +86,12 @@ def not_ready_since(pod: Pod) -> datetime | None:
     return (state.last_transition_time if state else None) or pod.metadata.creation_timestamp
 
 
+def placed_since(pod: Pod) -> datetime | None:
+    """When its kubelet could have begun: when a node was found for *pod*, or when it was made."""
+    placed = condition(pod.status.conditions, "PodScheduled")
+    return (placed.last_transition_time if placed else None) or pod.metadata.creation_timestamp
+
+
 def reference(pod: Pod) -> Ref:
     return Ref("Pod", pod.name, pod.namespace)
 

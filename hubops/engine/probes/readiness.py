@@ -24,7 +24,7 @@ def not_ready(view: View, *, grace: timedelta) -> Iterator[Hit]:
         since = pods.not_ready_since(pod)
         if pod.status.phase not in {"Running", "Unknown"} or since is None or view.now - since < grace:
             continue
-        if not _of_job(pod) and not any(_starting(view, slot) for slot in pods.slots(pod)):
+        if not _of_job(pod) and not any(starting(view, slot) for slot in pods.slots(pod)):
             yield _hit(view, pod)
 
 
@@ -33,7 +33,7 @@ def _of_job(pod: Pod) -> bool:
     return controller is not None and controller.kind == "Job"
 
 
-def _starting(view: View, slot: Slot) -> bool:
+def starting(view: View, slot: Slot) -> bool:
     """Whether the container is within the time that its startup probe allows."""
     running, found = slot.status.state.running, slot.spec.startup_probe
     if slot.status.started is not False or found is None or running is None or running.started_at is None:
@@ -119,8 +119,12 @@ def _evidence(pod: Pod, slot: Slot | None, events: tuple[Event, ...]) -> Iterato
     for gate in pod.spec.readiness_gates:
         if (closed := condition(pod.status.conditions, gate.condition_type)) and closed.status != "True":
             yield evidence.from_condition(closed)
-    if slot is None:
-        return
+    if slot is not None:
+        yield from probe_evidence(slot, events)
+
+
+def probe_evidence(slot: Slot, events: tuple[Event, ...]) -> Iterator[Evidence]:
+    """The probes that keep the container from being ready, and what the kubelet last said of them."""
     for name, found in (("startup", slot.spec.startup_probe), ("readiness", slot.spec.readiness_probe)):
         if found:
             yield evidence.fact(f"{name} probe of {slot.title}: {describe(found)}")

@@ -62,7 +62,7 @@ CONFIGURATION = (
         "config-map-missing",
         (app("api", container(envFrom=[{"configMapRef": {"name": "api-settings"}}])),),
         waits("CreateContainerConfigError"),
-        Expected("pod-pending", "Deployment", "api", "api-settings"),
+        Expected("pod-config-error", "Deployment", "api", "api-settings"),
     ),
     Trial(
         "secret-key-missing",
@@ -71,19 +71,19 @@ CONFIGURATION = (
             app("api", container(env=[_from("secret", "db", "password")])),
         ),
         waits("CreateContainerConfigError"),
-        Expected("pod-pending", "Deployment", "api", "password"),
+        Expected("pod-config-error", "Deployment", "api", "password"),
     ),
     Trial(
         "secret-volume-missing",
         (mounted({"secret": {"secretName": "api-tls"}}),),
         event("FailedMount", "api-tls"),
-        Expected("pod-pending", "Deployment", "api", "Secret api-tls does not exist"),
+        Expected("pod-config-error", "Deployment", "api", "Secret api-tls does not exist"),
     ),
     Trial(
         "config-map-volume-missing",
         (mounted({"configMap": {"name": "nginx"}}),),
         event("FailedMount", "nginx"),
-        Expected("pod-pending", "Deployment", "api", "ConfigMap nginx does not exist"),
+        Expected("pod-config-error", "Deployment", "api", "ConfigMap nginx does not exist"),
     ),
     Trial(
         "config-map-volume-key-missing",
@@ -92,7 +92,7 @@ CONFIGURATION = (
             mounted({"configMap": {"name": "nginx", "items": [{"key": "nginx.conf", "path": "nginx.conf"}]}}),
         ),
         event("FailedMount", "nginx.conf"),
-        Expected("pod-pending", "Deployment", "api", "nginx.conf"),
+        Expected("pod-config-error", "Deployment", "api", "nginx.conf"),
     ),
     Trial(
         "host-path-missing",
@@ -130,7 +130,7 @@ CONFIGURATION = (
         "runs-as-root",
         (app("api", spec={"securityContext": {"runAsNonRoot": True}}),),
         waits("CreateContainerConfigError"),
-        Expected("pod-pending", "Deployment", "api", "runAsNonRoot"),
+        Expected("pod-config-error", "Deployment", "api", "runAsNonRoot"),
     ),
 )
 
