@@ -1,4 +1,4 @@
-"""Instant queries to Prometheus and to what speaks its API: Thanos, Mimir, VictoriaMetrics.
+"""Instant queries and rules, of Prometheus and of what speaks its API: Thanos, Mimir, VictoriaMetrics.
 
 prometheus-api-client is not used for them: its `custom_query` returns only `data.result`, so it hides the warnings by
 which Thanos says that an answer is partial (a false OK), the type of the result and the type of an error; it can reach
@@ -15,7 +15,9 @@ import msgspec
 from hubops.clients.answer import Envelope, Result, body_as, refusal, samples
 from hubops.clients.http import Response, Transport
 from hubops.clients.retry import Deadline, OutOfTime, retrying
+from hubops.clients.rules import groups
 from hubops.errors import Permanent, Retryable, SourceError
+from hubops.model.alerting import RuleGroup
 from hubops.model.snapshot import Sample
 from hubops.model.text import inert
 
@@ -53,6 +55,21 @@ class Prometheus:
             raise
         except Permanent as error:
             raise Permanent(f"{error} (query: {inert(promql, limit=200)})", status=error.status) from error
+
+    def rules(self) -> tuple[RuleGroup, ...]:
+        """All groups of rules, in the order of the server. Thanos, Mimir and VictoriaMetrics may have no such path."""
+
+        def ask(timeout: float) -> tuple[RuleGroup, ...]:
+            # The alerts of a rule are asked of Alertmanager; a server that does not know the parameter ignores it.
+            response = self._transport.get("/api/v1/rules", {"exclude_alerts": "true"}, timeout)
+            if response.status != 200:
+                raise _refusal(response)
+            envelope = body_as(response, Envelope, _SERVER)
+            if envelope.status != "success":
+                raise Permanent(f"{_SERVER}: {inert(envelope.error or 'no success and no reason', limit=300)}")
+            return groups(envelope.data)
+
+        return retrying(ask, timeout=self._timeout, deadline=self._deadline, patience=self._timeout)
 
     def clock_offset(self) -> timedelta:
         """How far the server's clock is ahead of this machine's; negative when it is behind."""

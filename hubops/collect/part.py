@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from hubops.errors import SourceError
+from hubops.model.alerting import AlertmanagerStatus, RuleGroup, Silence
 from hubops.model.kube.kinds import Objects
 from hubops.model.snapshot import Alert, ContainerLog, LogLine, Sample, not_installed
 
@@ -33,6 +34,9 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     log_metrics: dict[str, tuple[Sample, ...]] = {}
     log_lines: dict[str, tuple[LogLine, ...]] = {}
     alerts: tuple[Alert, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    alertmanager: AlertmanagerStatus | None = None
+    rules: tuple[RuleGroup, ...] = ()
     container_logs: tuple[ContainerLog, ...] = ()
     read: tuple[str, ...] = ()
     unread: dict[str, str] = {}

@@ -14,12 +14,13 @@ from hubops.clients.http import Transport
 from hubops.clients.loki import Loki
 from hubops.clients.prometheus import Prometheus
 from hubops.clients.retry import Deadline
-from hubops.collect import alerts, logs, metrics
-from hubops.collect.alerts import read_alerts
+from hubops.collect import alerts, logs, metrics, rules
+from hubops.collect.alerts import read_alertmanager
 from hubops.collect.discovery import Cluster, Endpoint, locate
 from hubops.collect.logs import read_logs
 from hubops.collect.metrics import read_metrics
 from hubops.collect.part import Part, Progress, Status, nothing, status_of
+from hubops.collect.rules import read_rules
 from hubops.collect.wellknown import Role
 from hubops.config import Config, EndpointConfig
 from hubops.errors import ClusterUnreachable, SourceError
@@ -53,10 +54,11 @@ class Reader:
         """The roles that the round needs, with the names of the evidence that each is to give."""
         needs = self.needs
         evidence: dict[Role, tuple[str, ...]] = {}
-        if needs.promql:
-            evidence["prometheus"] = tuple(metrics.evidence(query) for query in sorted(needs.promql))
-        if needs.alerts:
-            evidence["alertmanager"] = (alerts.EVIDENCE,)
+        if needs.promql or needs.rules:
+            queries = (metrics.evidence(query) for query in sorted(needs.promql))
+            evidence["prometheus"] = (*queries, *([rules.EVIDENCE] if needs.rules else ()))
+        if asked := alerts.evidence(needs):
+            evidence["alertmanager"] = asked
         if needs.logql or needs.container_logs:
             evidence["loki"] = tuple(logs.evidence(query) for query in sorted(needs.logql))
         return evidence
@@ -84,10 +86,11 @@ class Reader:
         match role:
             case "prometheus":
                 prometheus = Prometheus(transport, timeout=timeout, deadline=deadline)
-                return read_metrics(prometheus, self.needs.promql, at, deadline=deadline, progress=progress), None
+                part = read_metrics(prometheus, self.needs.promql, at, deadline=deadline, progress=progress)
+                return read_rules(prometheus, part) if self.needs.rules else part, None
             case "alertmanager":
                 alertmanager = Alertmanager(transport, timeout=timeout, deadline=deadline)
-                return read_alerts(alertmanager, progress=progress), None
+                return read_alertmanager(alertmanager, self.needs, deadline=deadline, progress=progress), None
             case "loki":
                 loki = Loki(transport, timeout=timeout, deadline=deadline)
                 return read_logs(loki, self.needs, at, deadline=deadline, progress=progress), loki

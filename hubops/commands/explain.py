@@ -21,6 +21,14 @@ from hubops.errors import Exit
 from hubops.model.check import Check
 
 CONTAINER_LOGS = "container-logs"
+#: Evidence as people call it, where its own name does not say enough.
+_CALLED = {
+    "alerts": "Alertmanager",
+    "silences": "silences of Alertmanager",
+    "alertmanager-status": "configuration of Alertmanager",
+    "rules": "rules of Prometheus",
+    CONTAINER_LOGS: "logs of troubled containers",
+}
 _WIDTH = 80
 
 EPILOG = """\b
@@ -93,6 +101,7 @@ def _evidence(check: Check, config: Config) -> Iterator[str]:
     needed = required(check, parameter_sets(check, config.checks.get(check.id)), PROBES)
     needs = needs_of((check,), config)
     used = {*needs.kinds, *needs.custom, *({CONTAINER_LOGS} if needs.container_logs else ())}
+    used |= {name for name, asked in (("alerts", needs.alerts), ("rules", needs.rules)) if asked}
     used |= {f"promql:{query}" for query in needs.promql} | {f"logql:{query}" for query in needs.logql}
     yield from _column("needs", ", ".join(dict.fromkeys(map(_plainly, needed))) or "nothing of the cluster")
     yield from _column("uses", ", ".join(sorted(_plainly(name) for name in used.difference(needed))) or "nothing else")
@@ -109,7 +118,7 @@ def _plainly(evidence: str) -> str:
         case ("raw", _, kind):
             return kind
         case _:
-            return {"alerts": "Alertmanager", CONTAINER_LOGS: "logs of troubled containers"}.get(evidence, evidence)
+            return _CALLED.get(evidence, evidence)
 
 
 def _column(name: str, text: str) -> Iterator[str]:

@@ -43,6 +43,12 @@ def _examined(view: View, evidence: str) -> int:
     match evidence:
         case "alerts":
             return len(view.snapshot.alerts)
+        case "silences":
+            return len(view.snapshot.silences)
+        case "alertmanager-status":
+            return 0 if view.snapshot.alertmanager is None else 1
+        case "rules":
+            return sum(len(group.rules) for group in view.snapshot.rules)
         case "container-logs":
             return len(view.snapshot.container_logs)
         case _:

@@ -56,6 +56,9 @@ def needs_of(checks: Iterable[Check], config: Config, probes: Mapping[str, Probe
         logql=frozenset(_queries(names, "logql:")),
         log_lines={query: frozenset(templates) for query, templates in lines.items()},
         alerts="alerts" in names,
+        silences="silences" in names,
+        alertmanager_status="alertmanager-status" in names,
+        rules="rules" in names,
         container_logs="container-logs" in names,
     )
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from hubops.model.alerting import AlertmanagerStatus, RuleGroup, Silence
 from hubops.model.kube.kinds import Objects
 
 SCHEMA = "hubops.snapshot/v1"
@@ -87,7 +88,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     - plural.group of a custom resource ("certificates.cert-manager.io"), in `custom`, pruned to the fields asked for;
     - "raw:<plural>[.<group>]" for the fields that CEL checks ask of a built-in kind, in `custom` under that name;
     - "promql:<query>" and "logql:<query>", in `metrics` and `log_metrics` by their query;
-    - "alerts" and "container-logs".
+    - "alerts", "silences" (without expired ones) and "alertmanager-status" (in `alertmanager`), of Alertmanager;
+    - "rules", the rule groups of Prometheus;
+    - "container-logs".
 
     What could not be read is in `unread` under the same name with its reason; what nobody asked for is in neither.
     """
@@ -103,6 +106,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     log_metrics: dict[str, tuple[Sample, ...]] = {}
     log_lines: dict[str, tuple[LogLine, ...]] = {}  # by LogQL with its labels filled in: sample lines as evidence
     alerts: tuple[Alert, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    alertmanager: AlertmanagerStatus | None = None
+    rules: tuple[RuleGroup, ...] = ()
     container_logs: tuple[ContainerLog, ...] = ()
     sources: tuple[Source, ...] = ()
     read: tuple[str, ...] = ()
@@ -119,4 +125,7 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     #: LogQL query -> templates of the sample lines to read for each series of its answer: model.logql.fill_labels
     log_lines: dict[str, frozenset[str]] = {}
     alerts: bool = False
+    silences: bool = False
+    alertmanager_status: bool = False
+    rules: bool = False
     container_logs: bool = False

@@ -4,10 +4,14 @@ taken_at: 2026-03-02T03:00:00Z
 objects: []         # plain manifests with their status, as the API returns them
 custom: []          # custom resources, likewise
 alerts: []          # {labels, annotations, starts_at, state}
+silences: []        # {id, matchers: [{name, value, is_regex, is_equal}], starts_at, ends_at, created_by, comment}
+alertmanager: null  # {inhibit_rules: [{source, target, equal}], receivers, route, ...}: model.alerting
+rules: []           # {name, interval, rules: [{name, type, health, last_error, severity, annotations}]}
 container_logs: []  # {namespace, pod, container, lines: [{text, at}], origin}
 series: []          # {series: 'up{job="a"}', values: '1x10'}: promtool's notation, a step every five minutes,
 at: 2d              # and the moment on that time line at which the query is asked
-samples: []         # {query: logql | examines, labels, value}: what Loki answers to a logql check
+samples: []         # {query: logql | examines, labels, value}: what Loki answers to a logql check, or with the query
+                    # itself to a probe
 lines: []           # the sample lines that Loki gives for every series
 unread: {}          # evidence that could not be read, and why
 expect: []          # fires*: {ref, summary: [words], severity, affected, evidence: [words], details, symptoms}
@@ -25,6 +29,7 @@ import yaml
 from hubops.config import Config
 from hubops.engine.needs import needs_of
 from hubops.engine.parameters import render
+from hubops.model.alerting import AlertmanagerStatus, RuleGroup, Silence
 from hubops.model.check import Check
 from hubops.model.kube.kinds import BY_NAME, BY_PLURAL, Objects
 from hubops.model.logql import fill_labels
@@ -62,6 +67,9 @@ class Fixture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     objects: tuple[dict[str, Any], ...] = ()
     custom: tuple[dict[str, Any], ...] = ()
     alerts: tuple[Alert, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    alertmanager: AlertmanagerStatus | None = AlertmanagerStatus()
+    rules: tuple[RuleGroup, ...] = ()
     container_logs: tuple[ContainerLog, ...] = ()
     series: tuple[Series, ...] = ()
     at: str = "2d"
@@ -84,7 +92,8 @@ def snapshot(fixture: Fixture, checks: list[Check]) -> Snapshot:
     series = [msgspec.to_builtins(item) for item in fixture.series]
     metrics = promtool.evaluate(asked, series, fixture.at, fixture.taken_at)
     logs, lines = _loki(fixture, checks)
-    read = {*BY_PLURAL, "alerts", "container-logs", *needs.custom}
+    logs |= _loki_of_probes(fixture, needs.logql - logs.keys())
+    read = {*BY_PLURAL, "alerts", "silences", "alertmanager-status", "rules", "container-logs", *needs.custom}
     read |= {f"promql:{query}" for query in metrics} | {f"logql:{query}" for query in logs}
     return Snapshot(
         hubops_version="0",
@@ -96,6 +105,9 @@ def snapshot(fixture: Fixture, checks: list[Check]) -> Snapshot:
         log_metrics=logs,
         log_lines=lines,
         alerts=fixture.alerts,
+        silences=fixture.silences,
+        alertmanager=fixture.alertmanager,
+        rules=fixture.rules,
         container_logs=fixture.container_logs,
         read=tuple(sorted(read - fixture.unread.keys())),
         unread=fixture.unread,
@@ -123,6 +135,17 @@ def _custom(fixture: Fixture) -> dict[str, tuple[dict[str, Any], ...]]:
 
 Answers = dict[str, tuple[Sample, ...]]
 Lines = dict[str, tuple[LogLine, ...]]
+
+
+def _loki_of_probes(fixture: Fixture, queries: frozenset[str]) -> Answers:
+    """What Loki answers to the queries of probes, which a fixture writes out."""
+    return {
+        query: tuple(
+            Sample(item.labels, repr(item.value), fixture.taken_at) for item in fixture.samples if item.query == query
+        )
+        for query in queries
+        if f"logql:{query}" not in fixture.unread
+    }
 
 
 def _loki(fixture: Fixture, checks: list[Check]) -> tuple[Answers, Lines]:
