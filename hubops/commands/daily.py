@@ -5,19 +5,21 @@ from __future__ import annotations
 import click
 
 from hubops.commands.flow import run_round
-from hubops.commands.options import CATALOG, CLUSTER, OUTPUT, SNAPSHOT, Options, with_options
+from hubops.commands.options import CATALOG, CLUSTER, FILTERS, OUTPUT, SNAPSHOT, Options, with_options
 
 EPILOG = """\b
 Examples:
   hubops daily
   hubops daily --context prod-eu --output rich --output json=report.json
   hubops daily --snapshot incident.gz --output markdown
+  hubops daily --namespace shop --namespace "web-*" --severity warning
+  hubops daily --only "pod-*" --only node-not-ready
   hubops daily --fail-on critical --deadline 2m
 """
 
 
 @click.command(epilog=EPILOG)
-@with_options(CLUSTER, SNAPSHOT, CATALOG, OUTPUT)
+@with_options(FILTERS, CLUSTER, SNAPSHOT, CATALOG, OUTPUT)
 def command(options: Options) -> int:
     """The morning round: what is broken now, worst first.
 

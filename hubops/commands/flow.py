@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import click
 
@@ -13,16 +14,67 @@ from hubops.config import Config
 from hubops.deliver import files, terminal
 from hubops.deliver.files import Output
 from hubops.deliver.progress import Progress
-from hubops.engine import catalog, runner
+from hubops.engine import catalog, filters, runner
 from hubops.engine import report as verdict
 from hubops.engine.catalog import Catalog
 from hubops.engine.needs import needs_of
 from hubops.errors import Exit, UsageError
 from hubops.model.check import Check
-from hubops.model.report import Report
+from hubops.model.report import Filter, Report
 from hubops.model.snapshot import Needs, Snapshot
 from hubops.report import FORMATS
 from hubops.report import Options as Rendering
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """A round that is ready to be run, once or again and again."""
+
+    name: str
+    options: Options
+    outputs: tuple[Output, ...]
+    config: Config
+    catalog: Catalog
+    checks: tuple[Check, ...]
+    narrowed: Filter | None
+    runbooks: Mapping[str, str]
+
+    def run(self) -> tuple[Report, Exit]:
+        """The report, and the exit code of the public contract that belongs to it. Raises as `read_cluster` does."""
+        started = time.monotonic()
+        snapshot = _snapshot(self.options, self.config, needs_of(self.checks, self.config))
+        if self.narrowed:
+            filters.verify(self.narrowed, snapshot, self.config.team_label)
+        outcome = runner.run(snapshot, self.checks, self.config)
+        outcome, narrowed = filters.narrow(outcome, self.narrowed, snapshot, self.config.team_label)
+        duration, problems = round(time.monotonic() - started, 3), self.catalog.problems
+        report = verdict.build(self.name, snapshot, outcome, duration_s=duration, problems=problems, narrowed=narrowed)
+        if unreachable(snapshot):
+            return report, Exit.UNREACHABLE
+        return report, Exit.USAGE if problems else verdict.exit_code(report, self.options.fail_on)
+
+    def name_problems(self) -> None:
+        """Name the check files and settings that cannot be used on standard error."""
+        for problem in self.catalog.problems:
+            click.echo(f"hubops: {problem.message}", err=True)
+
+
+def prepare(name: str, options: Options, select: Callable[[Catalog], Sequence[Check]]) -> Round:
+    """The round of the checks that *select* and the filters of *options* choose. Raises UsageError and ConfigError."""
+    narrowed = options.filter()
+    outputs = files.parse_outputs(options.outputs, FORMATS)
+    config = options.config()
+    found = catalog.load(options.check_folders, config, settings=options.settings_file())
+    return Round(
+        name=name,
+        options=options,
+        outputs=outputs,
+        config=config,
+        catalog=found,
+        checks=filters.chosen(select(found), options.only, found.problems),
+        narrowed=narrowed,
+        runbooks=content.runbooks(options.check_folders),
+    )
 
 
 def run_round(name: str, options: Options, select: Callable[[Catalog], Sequence[Check]]) -> int:
@@ -31,21 +83,11 @@ def run_round(name: str, options: Options, select: Callable[[Catalog], Sequence[
     A check file that cannot be used is named on stderr and stands in the report as unknown; everything else is
     reported all the same, and the run ends with 64.
     """
-    started = time.monotonic()
-    outputs = files.parse_outputs(options.outputs, FORMATS)
-    config = options.config()
-    found = catalog.load(options.check_folders, config, settings=options.settings_file())
-    checks = select(found)
-    snapshot = _snapshot(options, config, needs_of(checks, config))
-    outcome = runner.run(snapshot, checks, config)
-    duration = time.monotonic() - started
-    report = verdict.build(name, snapshot, outcome, duration_s=round(duration, 3), problems=found.problems)
-    _deliver(report, outputs, content.runbooks(options.check_folders))
-    for problem in found.problems:
-        click.echo(f"hubops: {problem.message}", err=True)
-    if unreachable(snapshot):
-        return Exit.UNREACHABLE
-    return Exit.USAGE if found.problems else verdict.exit_code(report, options.fail_on)
+    prepared = prepare(name, options, select)
+    report, code = prepared.run()
+    deliver(report, prepared.outputs, prepared.runbooks)
+    prepared.name_problems()
+    return code
 
 
 def _snapshot(options: Options, config: Config, needs: Needs) -> Snapshot:
@@ -68,7 +110,7 @@ def read_cluster(config: Config, needs: Needs) -> Snapshot:
         return collect(config, needs, client=client, deadline=deadline, progress=told)
 
 
-def _deliver(report: Report, outputs: Sequence[Output], runbooks: Mapping[str, str]) -> None:
+def deliver(report: Report, outputs: Sequence[Output], runbooks: Mapping[str, str]) -> None:
     """Write the files first: a terminal that has gone takes none of them along.
 
     Raises UsageError for what could not be written, once everything else was.

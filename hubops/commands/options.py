@@ -13,7 +13,9 @@ import msgspec
 from hubops import config
 from hubops.config import Config, Duration
 from hubops.errors import UsageError
+from hubops.model.check import SEVERITIES, Severity
 from hubops.model.quantity import parse_duration
+from hubops.model.report import Filter
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -60,6 +62,24 @@ OUTPUT = (
         show_default=True, help="Least verdict that gives a non-zero exit code.",
     ),
 )  # fmt: skip
+FILTERS = (
+    click.option(
+        "--namespace", "-n", "namespaces", multiple=True, metavar="PATTERN",
+        help="Only findings in these namespaces, and what belongs to none (nodes, volumes): it may be the cause. "
+        "Shell pattern; repeatable.",
+    ),
+    click.option(
+        "--team", "teams", multiple=True, metavar="PATTERN",
+        help="Only findings of these teams (the label team_label), and what belongs to no namespace; repeatable.",
+    ),
+    click.option(
+        "--severity", type=click.Choice(SEVERITIES), help="Only findings that are at least this severe.",
+    ),
+    click.option(
+        "--only", multiple=True, metavar="ID",
+        help="Run only these checks, and read only what they need. Shell pattern; repeatable.",
+    ),
+)  # fmt: skip
 SNAPSHOT = (click.option("--snapshot", "snapshot_file", type=_FILE, help="Decide on a saved snapshot, offline."),)
 
 
@@ -80,11 +100,25 @@ class Options:
     outputs: tuple[str, ...] = ()
     fail_on: str = "unknown"
     snapshot_file: Path | None = None
+    namespaces: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+    severity: Severity | None = None
+    only: tuple[str, ...] = ()
     bare: bool = False  # the built-in configuration alone, whatever files and variables are there
 
     def settings_file(self) -> str:
         """How messages name the file that the configuration came from."""
         return str(self.config_file or config.find() or "hubops.yaml")
+
+    def filter(self) -> Filter | None:
+        """What the report is to be narrowed to, None for all of it. Raises UsageError for an empty pattern."""
+        given = {"--namespace": self.namespaces, "--team": self.teams, "--only": self.only}
+        for flag, patterns in given.items():
+            if not all(pattern.strip() for pattern in patterns):
+                raise UsageError(f"{flag} is empty; is a variable not set?")
+        if not any((*given.values(), self.severity)):
+            return None
+        return Filter(namespaces=self.namespaces, teams=self.teams, severity=self.severity, only=self.only)
 
     def config(self) -> Config:
         """The configuration with the flags over it. Raises ConfigError, or UsageError for flags that contradict."""

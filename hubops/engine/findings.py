@@ -17,7 +17,7 @@ from hubops.engine.symptoms import Folded, fold
 from hubops.engine.view import View
 from hubops.model.check import SEVERITIES
 from hubops.model.finding import Finding, Hit, Ref, Symptom
-from hubops.model.report import Ignored
+from hubops.model.report import Counts, Ignored
 
 Key = tuple[str, str, str, str]
 
@@ -67,6 +67,12 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         )
 
     return tuple(sorted(found, key=key))
+
+
+def count(findings: Iterable[Finding], unknown: int = 0) -> Counts:
+    """How many *findings* there are of each severity, without what was resolved; *unknown* checks beside them."""
+    found = Counter(item.severity for item in findings if item.state != "resolved")
+    return Counts(critical=found["critical"], warning=found["warning"], info=found["info"], unknown=unknown)
 
 
 def _place(item: Folded, ignores: Ignores, shown: dict[Key, _Shown], ignored: set[Ignored]) -> list[Group]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence, Set
 
 from hubops.engine.catalog import Problem
 from hubops.engine.decision import listed
-from hubops.engine.findings import ordered
+from hubops.engine.findings import count, ordered
 from hubops.engine.runner import Outcome
 from hubops.errors import Exit
-from hubops.model.report import CheckResult, Counts, Report, Verdict
+from hubops.model.report import CheckResult, Counts, Filter, Report, Verdict
 from hubops.model.snapshot import Snapshot
 
 #: Worst first, as the exit codes are: 3 means that nothing worse was found.
@@ -19,14 +19,21 @@ _CODES = {"critical": Exit.CRITICAL, "warning": Exit.WARNING, "unknown": Exit.UN
 
 
 def build(
-    round_name: str, snapshot: Snapshot, outcome: Outcome, *, duration_s: float, problems: Iterable[Problem] = ()
+    round_name: str,
+    snapshot: Snapshot,
+    outcome: Outcome,
+    *,
+    duration_s: float,
+    problems: Iterable[Problem] = (),
+    narrowed: Filter | None = None,
 ) -> Report:
-    """The report of *outcome*. A check whose file cannot be used stands in it as unknown, with the reason."""
+    """The report of *outcome*. A check whose file cannot be used stands in it as unknown, with the reason.
+
+    *narrowed* says what *outcome* was narrowed to, see `filters.narrow`.
+    """
     results = (*outcome.results, *_broken(problems, {result.id for result in outcome.results}))
     findings = ordered(outcome.findings)
-    counted = Counter(item.severity for item in findings if item.state != "resolved")
-    unknown = sum(result.status == "unknown" for result in results)
-    counts = Counts(critical=counted["critical"], warning=counted["warning"], info=counted["info"], unknown=unknown)
+    counts = count(findings, unknown=sum(result.status == "unknown" for result in results))
     return Report(
         round=round_name,
         cluster=snapshot.cluster,
@@ -38,6 +45,7 @@ def build(
         findings=findings,
         sources=snapshot.sources,
         ignored=outcome.ignored,
+        filter=narrowed,
     )
 
 

@@ -98,7 +98,7 @@ def finding(view: View, of: Group, hits: Sequence[Hit], symptoms: Sequence[Sympt
         evidence=_evidence(hits),
         value=first.value,
         since=min(since, default=None),
-        owner=_team(view, of.ref, first.ref, team_label),
+        owner=team(view, of.ref, first.ref, team_label),
         runbook=of.check.id,
         fingerprint=fingerprint(of.check.id, view.snapshot.cluster, of.ref),
         details=_details(of.ref, first),
@@ -146,7 +146,7 @@ def _details(owner: Ref, first: Hit) -> dict[str, str]:
     return own | first.details
 
 
-def _team(view: View, owner: Ref, ref: Ref, label: str) -> str | None:
+def team(view: View, owner: Ref, ref: Ref, label: str) -> str | None:
     """Whose it is: the label of the object, of its owner, or of its namespace."""
     namespace = owner.namespace or ref.namespace
     for where in (ref, owner, *([Ref("Namespace", namespace)] if namespace else [])):

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from hubops.model.check import Severity
 from hubops.model.finding import Finding, Ref
 from hubops.model.snapshot import Source
 
@@ -40,6 +41,20 @@ class Ignored(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """What the report was narrowed to on request: shell patterns of names, and the least severity.
+
+    A part that is empty narrows nothing. `hidden` counts the findings that are left out by it; checks that `only`
+    leaves out were not run, so nothing is known of them.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+    severity: Severity | None = None
+    only: tuple[str, ...] = ()
+    hidden: Counts = Counts()
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     schema: str = SCHEMA
     round: str
@@ -52,3 +67,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     sources: tuple[Source, ...]
     ignored: tuple[Ignored, ...] = ()
+    filter: Filter | None = None  # None: the whole round

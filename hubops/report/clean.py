@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from hubops.model.finding import Evidence, Finding, Ref, Symptom, Value
-from hubops.model.report import CheckResult, Ignored, Report
+from hubops.model.report import CheckResult, Filter, Ignored, Report
 from hubops.model.snapshot import Source
 from hubops.model.text import inert, redact
 
@@ -33,6 +33,7 @@ def clean(report: Report) -> Report:
         findings=tuple(_finding(finding) for finding in report.findings),
         sources=tuple(_source(source) for source in report.sources),
         ignored=tuple(_ignored(item) for item in report.ignored),
+        filter=report.filter and _filter(report.filter),
     )
 
 
@@ -85,6 +86,15 @@ def _source(source: Source) -> Source:
 
 def _ignored(item: Ignored) -> Ignored:
     return replace(item, check=_name(item.check), ref=_ref(item.ref), reason=_prose(item.reason))
+
+
+def _filter(narrowed: Filter) -> Filter:
+    return replace(
+        narrowed,
+        namespaces=tuple(_name(item) for item in narrowed.namespaces),
+        teams=tuple(_name(item) for item in narrowed.teams),
+        only=tuple(_name(item) for item in narrowed.only),
+    )
 
 
 def _ref(ref: Ref) -> Ref:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from hubops.model.finding import Finding, Ref
-from hubops.model.report import Report
+from hubops.model.report import Counts, Filter, Report
 from hubops.report import Options
 from hubops.report.words import stamp
 
@@ -25,7 +25,7 @@ def document(report: Report) -> dict[str, Any]:
         "taken_at": stamp(report.taken_at),
         "duration_s": round(report.duration_s, 3),
         "verdict": report.verdict,
-        "counts": {level: getattr(report.counts, level) for level in ("critical", "warning", "info", "unknown")},
+        "counts": _counts(report.counts),
         "checks": [
             {"id": check.id, "status": check.status, "reason": check.reason, "examined": check.examined}
             for check in report.checks
@@ -39,7 +39,22 @@ def document(report: Report) -> dict[str, Any]:
         "ignored": [
             {"check": item.check, "ref": _ref(item.ref), "reason": item.reason} for item in report.ignored
         ],
+        "filter": report.filter and _filter(report.filter),
     }  # fmt: skip
+
+
+def _counts(counts: Counts) -> dict[str, int]:
+    return {level: getattr(counts, level) for level in ("critical", "warning", "info", "unknown")}
+
+
+def _filter(narrowed: Filter) -> dict[str, Any]:
+    return {
+        "namespaces": list(narrowed.namespaces),
+        "teams": list(narrowed.teams),
+        "severity": narrowed.severity,
+        "only": list(narrowed.only),
+        "hidden": _counts(narrowed.hidden),
+    }
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

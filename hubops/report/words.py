@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from hubops.model.finding import Finding, Value
 from hubops.model.quantity import human_bytes, human_duration
-from hubops.model.report import CheckResult, Report
+from hubops.model.report import CheckResult, Counts, Filter, Report
 from hubops.model.snapshot import Source
 
 
@@ -17,16 +17,34 @@ def plural(number: int, noun: str) -> str:
 
 
 def outcome(report: Report) -> str:
-    """The counts as a sentence; what could not be checked is always part of it."""
-    numbers = ((report.counts.critical, "critical"), (report.counts.warning, "warning"), (report.counts.info, "info"))
-    found = ", ".join(f"{number:,} {severity}" for number, severity in numbers if number) or "no findings"
-    if not report.checks:
-        return f"{found}, but no check was run"
+    """The counts as a sentence; what could not be checked, and what was left out on request, is always part of it."""
+    found = _counted(report.counts) or "no findings"
     blind = sum(check.status == "unknown" for check in report.checks)
-    if not blind:
-        return found
-    total = plural(len(report.checks), "check")
-    return f"{found}, {'and' if report.findings else 'but'} {blind} of {total} could not look"
+    if not report.checks:
+        found += ", but no check was run"
+    elif blind:
+        total = plural(len(report.checks), "check")
+        found += f", {'and' if report.findings else 'but'} {blind} of {total} could not look"
+    return found + (f"; {filtered(report.filter)}" if report.filter else "")
+
+
+def filtered(narrowed: Filter) -> str:
+    """filtered to namespace shop or web, critical only: 1 critical, 3 warning not shown"""
+    parts = [f"{noun} {' or '.join(names)}" for noun, names in (
+        ("check", narrowed.only), ("namespace", narrowed.namespaces), ("team", narrowed.teams)
+    ) if names]  # fmt: skip
+    if narrowed.severity:
+        parts.append(
+            f"{narrowed.severity} only" if narrowed.severity == "critical" else f"{narrowed.severity} or worse"
+        )
+    hidden = _counted(narrowed.hidden)
+    return f"filtered to {', '.join(parts)}" + (f": {hidden} not shown" if hidden else "")
+
+
+def _counted(counts: Counts) -> str:
+    """2 critical, 1 info; empty where there is none."""
+    numbers = ((counts.critical, "critical"), (counts.warning, "warning"), (counts.info, "info"))
+    return ", ".join(f"{number:,} {severity}" for number, severity in numbers if number)
 
 
 def read_when(report: Report) -> str:

@@ -92,7 +92,7 @@ def test_the_contract_has_exactly_these_keys() -> None:
     (finding,) = json.loads(FORMATS["json"].render(report(CRASH, verdict="critical")))["findings"]
     document = json.loads(FORMATS["json"].render(SAMPLES["few"]))
     assert list(document) == ["schema", "round", "cluster", "taken_at", "duration_s", "verdict", "counts", "checks",
-                              "findings", "sources", "ignored"]  # fmt: skip
+                              "findings", "sources", "ignored", "filter"]  # fmt: skip
     assert document["taken_at"] == "2026-03-04T05:19:08Z"
     assert list(document["counts"]) == ["critical", "warning", "info", "unknown"]
     assert list(document["checks"][0]) == ["id", "status", "reason", "examined"]

@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from hubops.model.finding import Value
-from hubops.model.report import CheckResult, Report
-from hubops.report import words
+from hubops.model.report import CheckResult, Counts, Filter, Report
+from hubops.report import FORMATS, Options, words
 from tests.report.samples import CRASH, NOW, PASSED, SAMPLES, VOLUME, report
 
 
@@ -90,3 +90,26 @@ def test_passed_says_what_was_looked_at_and_what_was_empty() -> None:
 def test_stamp() -> None:
     assert words.stamp(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)) == "2026-01-02T03:04:05Z"
     assert words.stamp(None) is None
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "text"),
+    [
+        (Filter(only=("pod-*",)), "no findings; filtered to check pod-*"),
+        (
+            Filter(namespaces=("shop", "web-*"), teams=("a",), severity="warning"),
+            "no findings; filtered to namespace shop or web-*, team a, warning or worse",
+        ),
+        (
+            Filter(severity="critical", hidden=Counts(warning=1200, info=1)),
+            "no findings; filtered to critical only: 1,200 warning, 1 info not shown",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["rich", "plain", "markdown"])
+def test_a_filtered_report_is_never_mistaken_for_a_whole_one(narrowed: Filter, text: str, name: str) -> None:
+    made = replace(SAMPLES["none"], filter=narrowed)
+    assert words.outcome(made) == text
+    said = " ".join(FORMATS[name].render(made, Options(width=200)).replace("\\", "").split())
+    assert text.lower() in said.lower()
+    assert "filtered" not in FORMATS[name].render(SAMPLES["none"])
