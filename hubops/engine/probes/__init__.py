@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from hubops.engine.probe import Probe
 from hubops.engine.probes.alerts import critical_alert_firing, watchdog_missing
+from hubops.engine.probes.attachments import volume_attachment_stuck
+from hubops.engine.probes.budgets import pdb_blocks_drain, pdb_overlap, pdb_selects_nothing
 from hubops.engine.probes.certificates import certificate_expires_soon
 from hubops.engine.probes.claims import pvc_pending
+from hubops.engine.probes.claims_metrics import volume_metrics_missing
+from hubops.engine.probes.claims_resize import pvc_resize_stuck
 from hubops.engine.probes.configuration import pod_config_error
 from hubops.engine.probes.crash import crash_looping
 from hubops.engine.probes.deployments import deployment_unavailable
@@ -13,12 +17,19 @@ from hubops.engine.probes.images import image_pull_failing
 from hubops.engine.probes.ingresses import ingress_backend_missing
 from hubops.engine.probes.ingresses_address import ingress_without_address
 from hubops.engine.probes.ingresses_paths import ingress_path_conflict
+from hubops.engine.probes.keda import keda_paused, keda_scaler_failing
 from hubops.engine.probes.load_balancers import load_balancer_pending
 from hubops.engine.probes.memory import oom_killed
 from hubops.engine.probes.nodes import node_not_ready, node_pressure
 from hubops.engine.probes.pending import pod_pending
 from hubops.engine.probes.readiness import not_ready
+from hubops.engine.probes.redundancy import single_replica_behind_ingress
+from hubops.engine.probes.scaling import hpa_at_maximum, hpa_unable_to_scale
+from hubops.engine.probes.scaling_conflicts import hpa_conflict, vpa_conflict
 from hubops.engine.probes.services import service_without_endpoints
+from hubops.engine.probes.snapshots import volume_snapshot_not_ready
+from hubops.engine.probes.storage_classes import storage_class_default
+from hubops.engine.probes.volumes import pv_not_reclaimed, pv_released
 from hubops.engine.probes.webhooks import webhook_without_endpoints
 
 PROBES: dict[str, Probe] = {
@@ -26,19 +37,36 @@ PROBES: dict[str, Probe] = {
     "crash_looping": crash_looping,
     "critical_alert_firing": critical_alert_firing,
     "deployment_unavailable": deployment_unavailable,
+    "hpa_at_maximum": hpa_at_maximum,
+    "hpa_conflict": hpa_conflict,
+    "hpa_unable_to_scale": hpa_unable_to_scale,
     "image_pull_failing": image_pull_failing,
     "ingress_backend_missing": ingress_backend_missing,
     "ingress_path_conflict": ingress_path_conflict,
     "ingress_without_address": ingress_without_address,
+    "keda_paused": keda_paused,
+    "keda_scaler_failing": keda_scaler_failing,
     "load_balancer_pending": load_balancer_pending,
     "node_not_ready": node_not_ready,
     "node_pressure": node_pressure,
     "not_ready": not_ready,
     "oom_killed": oom_killed,
+    "pdb_blocks_drain": pdb_blocks_drain,
+    "pdb_overlap": pdb_overlap,
+    "pdb_selects_nothing": pdb_selects_nothing,
     "pod_config_error": pod_config_error,
     "pod_pending": pod_pending,
+    "pv_not_reclaimed": pv_not_reclaimed,
+    "pv_released": pv_released,
     "pvc_pending": pvc_pending,
+    "pvc_resize_stuck": pvc_resize_stuck,
     "service_without_endpoints": service_without_endpoints,
+    "single_replica_behind_ingress": single_replica_behind_ingress,
+    "storage_class_default": storage_class_default,
+    "volume_attachment_stuck": volume_attachment_stuck,
+    "volume_metrics_missing": volume_metrics_missing,
+    "volume_snapshot_not_ready": volume_snapshot_not_ready,
+    "vpa_conflict": vpa_conflict,
     "watchdog_missing": watchdog_missing,
     "webhook_without_endpoints": webhook_without_endpoints,
 }

@@ -42,6 +42,10 @@ def _ref(claim: PersistentVolumeClaim) -> Ref:
     return Ref("PersistentVolumeClaim", claim.name, claim.namespace)
 
 
+def _cluster(view: View) -> Ref:
+    return Ref("Cluster", view.snapshot.cluster)
+
+
 def _class(view: View, claim: PersistentVolumeClaim) -> StorageClass | None:
     found = view.find(Ref("StorageClass", claim.spec.storage_class_name or ""))
     return found if isinstance(found, StorageClass) else None
@@ -62,7 +66,7 @@ def _reason(view: View, claim: PersistentVolumeClaim) -> str:
     if name is None:
         return (
             "asks for no storage class, and the cluster has no default one"
-            if not _default(view)
+            if not default_classes(view)
             else ("was made before the cluster had a default storage class")
         )
     if name and found is None:
@@ -87,10 +91,15 @@ def _reserved(view: View, claim: PersistentVolumeClaim) -> str:
     return f"asks for volume {volume.name}, which is {volume.status.phase or 'not bound'}{_offer(volume)}"
 
 
-def _default(view: View) -> bool:
-    return any(
-        item.metadata.annotations.get(key) == "true" for item in view.objects.storageclasses for key in _DEFAULT_CLASS
-    )
+def default_classes(view: View) -> list[StorageClass]:
+    """The storage classes that claims without one may get, first the one that they do get: the newest, then by name."""
+    found = [
+        item
+        for item in view.objects.storageclasses
+        if any(item.metadata.annotations.get(key) == "true" for key in _DEFAULT_CLASS)
+    ]
+    by_name = sorted(found, key=lambda item: item.name)
+    return sorted(by_name, key=lambda item: item.metadata.creation_timestamp or view.now, reverse=True)
 
 
 def _volumes(view: View, name: str) -> list[PersistentVolume]:
@@ -129,6 +138,7 @@ def _hit(view: View, claim: PersistentVolumeClaim, summary: str, *, critical: bo
         evidence=tuple(_evidence(view, claim)),
         since=claim.metadata.creation_timestamp if not critical else None,
         severity="critical" if critical else None,
+        depends_on=() if default_classes(view) or claim.spec.storage_class_name is not None else (_cluster(view),),
         details={key: value for key, value in found.items() if value},
     )
 
