@@ -111,6 +111,21 @@ class View:
         return {item.address: node.name for node in self.objects.nodes for item in node.status.addresses}
 
     @cached_property
+    def host_ports(self) -> Mapping[tuple[int, str], tuple[Pod, ...]]:
+        """Placed pods by the ports of their node that they take, and the protocol."""
+        grouped: dict[tuple[int, str], list[Pod]] = defaultdict(list)
+        for pod in self.objects.pods:
+            for port in pod.spec.host_ports() if pod.spec.node_name else ():
+                grouped[port].append(pod)
+        return {port: tuple(pods) for port, pods in grouped.items()}
+
+    @cached_property
+    def unsociable(self) -> tuple[Pod, ...]:
+        """Placed pods with a required anti-affinity."""
+        placed = (pod for pod in self.objects.pods if pod.spec.node_name and pod.spec.affinity)
+        return tuple(pod for pod in placed if pod.spec.affinity and pod.spec.affinity.pod_anti_affinity)
+
+    @cached_property
     def claims_of_pods(self) -> Mapping[tuple[str, str], frozenset[str]]:
         """The names of claims made for the generic ephemeral volumes of pods, by namespace and pod."""
         grouped: dict[tuple[str, str], set[str]] = defaultdict(set)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
+from hubops.engine.probes import constraints
 from hubops.engine.view import View
 from hubops.model.finding import Ref
 from hubops.model.kube.core import Container, Node, Pod, Taint, Toleration
@@ -45,13 +47,6 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^Too many pods$", "have no room for another pod"),
         (r"^node\(s\) were unschedulable$", "are cordoned"),
         (r"^node\(s\) (?:were not|weren't) ready$", "are not ready"),
-        (r"didn't match Pod's node affinity/selector|didn't match node selector", "do not match its node selector"),
-        (r"didn't match pod affinity rules", "lack the pods that its pod affinity asks for"),
-        (r"didn't match pod anti-affinity rules|didn't match pod affinity/anti-affinity",
-         "run pods that its anti-affinity excludes"),
-        (r"didn't satisfy existing pods anti-affinity", "run pods whose anti-affinity excludes it"),
-        (r"didn't match pod topology spread constraints", "would break its topology spread"),
-        (r"didn't have free ports", "have its host port in use"),
         (r"didn't find available persistent volumes to bind", "offer no volume for its claim"),
         (r"volume node affinity conflict|didn't match PersistentVolume's node affinity", "cannot reach its volume"),
         (r"had no available volume zone", "are not in the zone of its volume"),
@@ -62,6 +57,28 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"didn't satisfy plugin\(s\) \[(.+)\]", r"are ruled out by \1"),
     )
 )  # fmt: skip
+
+
+#: Those that speak of what the pod itself demands, which its manifest says better.
+_DEMANDS: tuple[tuple[str, Callable[[View, Pod], str]], ...] = (
+    ("node affinity/selector", lambda _, pod: f"do not match {constraints.node_labels(pod)}"),
+    ("didn't match node selector", lambda _, pod: f"do not match {constraints.node_labels(pod)}"),
+    (
+        "pod affinity rules",
+        lambda _, pod: f"lack the pods that its pod affinity asks for{constraints.neighbours_wanted(pod)}",
+    ),
+    (
+        "existing pods anti-affinity",
+        lambda view, pod: f"run pods whose anti-affinity excludes it{constraints.excluded_by(view, pod)}",
+    ),
+    ("anti-affinity", lambda _, pod: f"run pods that its anti-affinity excludes{constraints.neighbours_excluded(pod)}"),
+    (
+        "(missing required label)",
+        lambda _, pod: f"lack the label {constraints.spread_keys(pod)} of its topology spread",
+    ),
+    ("topology spread constraints", lambda _, pod: f"would break its topology spread{constraints.spread(pod)}"),
+    ("free ports", lambda view, pod: f"have {constraints.ports_in_use(view, pod)}"),
+)
 
 
 def parse(message: str) -> Answer | None:
@@ -110,7 +127,10 @@ def _words(reason: str, pod: Pod, view: View) -> str:
     if missing := re.search(r'persistentvolumeclaim "(.+?)" not found', reason):
         return f"claim {missing.group(1)} does not exist"
     if "unbound immediate PersistentVolumeClaims" in reason:
-        return "its claims are not bound to a volume"
+        return constraints.unbound_claims(view, pod)
+    for mark, demand in _DEMANDS:
+        if mark in reason:
+            return demand(view, pod)
     for pattern, words in _WORDS:
         if match := pattern.search(reason):
             return match.expand(words)

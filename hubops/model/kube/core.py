@@ -176,6 +176,12 @@ class PodSpec(Kube, frozen=True):
     # Since 1.34 the scheduler no longer says which taint was not tolerated: it has to be told from these.
     tolerations: tuple[Toleration, ...] = ()
 
+    def host_ports(self) -> frozenset[tuple[int, str]]:
+        """The ports of its node that it takes, with their protocol; on the host's network all of its ports are."""
+        ports = [port for item in (*self.containers, *self.init_containers) for port in item.ports]
+        taken = ((port.host_port or (port.container_port if self.host_network else 0), port) for port in ports)
+        return frozenset((number, port.protocol) for number, port in taken if number)
+
 
 class ContainerStateWaiting(Kube, frozen=True):
     reason: str = ""
@@ -307,6 +313,7 @@ class ServiceSpec(Kube, frozen=True):
     selector: dict[str, str] = {}
     ports: tuple[ServicePort, ...] = ()
     cluster_ip: str = field(default="", name="clusterIP")
+    external_ips: tuple[str, ...] = field(default=(), name="externalIPs")
     external_name: str = ""
     publish_not_ready_addresses: bool = False
     load_balancer_class: str | None = None
