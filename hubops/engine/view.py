@@ -161,9 +161,14 @@ class View:
         return Ref(controller.kind, controller.name, None if controller.kind == "Node" else namespace or None)
 
     def owner_of(self, ref: Ref) -> Ref:
-        """The owner of the object that *ref* names; *ref* itself where the snapshot has no such object."""
+        """The owner of the object that *ref* names; *ref* itself where the snapshot has no such object.
+
+        A Webhook is no object: the API server's metrics name it, and what a person edits is its configuration.
+        """
         item = self.find(ref)
-        return self.owner(item) if item is not None else ref
+        if item is not None:
+            return self.owner(item)
+        return self._webhooks.get(ref.name, ref) if ref.kind == "Webhook" else ref
 
     def find(self, ref: Ref) -> Object | None:
         """The built-in object that *ref* names, or None."""
@@ -174,6 +179,17 @@ class View:
         """The metadata of the object that *ref* names, built-in or custom, or None."""
         item = self.find(ref)
         return item.metadata if item is not None else self._custom.get(ref)
+
+    @cached_property
+    def _webhooks(self) -> Mapping[str, Ref]:
+        """The configuration that each admission webhook stands in, the first of several, by the webhook's name."""
+        objects = self.objects
+        configurations = (*objects.validatingwebhookconfigurations, *objects.mutatingwebhookconfigurations)
+        found: dict[str, Ref] = {}
+        for item in configurations:
+            for hook in item.webhooks:
+                found.setdefault(hook.name, Ref(type(item).__name__, item.name))
+        return found
 
     def _index(self, plural: str) -> Mapping[tuple[str, str], Object]:
         if plural not in self._indexes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hubops.engine.probe import Probe
 from hubops.engine.probes.alerts import critical_alert_firing, watchdog_missing
+from hubops.engine.probes.apiservices import apiservice_unavailable
 from hubops.engine.probes.attachments import volume_attachment_stuck
 from hubops.engine.probes.budgets import pdb_blocks_drain, pdb_overlap, pdb_selects_nothing
 from hubops.engine.probes.certificates import certificate_expires_soon
@@ -18,8 +19,10 @@ from hubops.engine.probes.ingresses import ingress_backend_missing
 from hubops.engine.probes.ingresses_address import ingress_without_address
 from hubops.engine.probes.ingresses_paths import ingress_path_conflict
 from hubops.engine.probes.keda import keda_paused, keda_scaler_failing
+from hubops.engine.probes.leases import lease_not_renewed
 from hubops.engine.probes.load_balancers import load_balancer_pending
 from hubops.engine.probes.memory import oom_killed
+from hubops.engine.probes.namespaces import namespace_stuck_terminating
 from hubops.engine.probes.nodes import node_not_ready, node_pressure
 from hubops.engine.probes.pending import pod_pending
 from hubops.engine.probes.readiness import not_ready
@@ -29,14 +32,17 @@ from hubops.engine.probes.scaling_conflicts import hpa_conflict, vpa_conflict
 from hubops.engine.probes.services import service_without_endpoints
 from hubops.engine.probes.snapshots import volume_snapshot_not_ready
 from hubops.engine.probes.storage_classes import storage_class_default
+from hubops.engine.probes.terminating import finalizer_stuck
 from hubops.engine.probes.volumes import pv_not_reclaimed, pv_released
 from hubops.engine.probes.webhooks import webhook_without_endpoints
 
 PROBES: dict[str, Probe] = {
+    "apiservice_unavailable": apiservice_unavailable,
     "certificate_expires_soon": certificate_expires_soon,
     "crash_looping": crash_looping,
     "critical_alert_firing": critical_alert_firing,
     "deployment_unavailable": deployment_unavailable,
+    "finalizer_stuck": finalizer_stuck,
     "hpa_at_maximum": hpa_at_maximum,
     "hpa_conflict": hpa_conflict,
     "hpa_unable_to_scale": hpa_unable_to_scale,
@@ -46,7 +52,9 @@ PROBES: dict[str, Probe] = {
     "ingress_without_address": ingress_without_address,
     "keda_paused": keda_paused,
     "keda_scaler_failing": keda_scaler_failing,
+    "lease_not_renewed": lease_not_renewed,
     "load_balancer_pending": load_balancer_pending,
+    "namespace_stuck_terminating": namespace_stuck_terminating,
     "node_not_ready": node_not_ready,
     "node_pressure": node_pressure,
     "not_ready": not_ready,
