@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hubops.engine.probes import pods
 from hubops.engine.view import View
 from hubops.model.finding import Ref
-from hubops.model.kube.core import Pod, Service
+from hubops.model.kube.core import Container, Pod, Service, ServicePort
 from hubops.model.kube.meta import condition
 from hubops.model.kube.workloads import DaemonSet, Deployment, Job, ReplicaSet, StatefulSet
 
@@ -144,8 +144,34 @@ def _nearest(view: View, service: Service) -> str:
 
 def _unreachable(service: Service, behind: list[Pod]) -> str:
     """Ready pods without an endpoint: a target port by a name that no container has, or a controller that is behind."""
-    named = {port.name for pod in behind for container in pod.spec.containers for port in container.ports}
-    for port in service.spec.ports:
-        if isinstance(port.target_port, str) and port.target_port and port.target_port not in named:
-            return f"no container behind it has a port named {port.target_port}"
+    for port in _unnamed(service, behind):
+        return f"no container behind it has a port named {port.target_port}{_protocol(port)}"
     return "pods behind it are ready, and its endpoint slices do not hold them"
+
+
+def lost_ports(view: View, service: Service) -> list[ServicePort]:
+    """The ports of *service* that lead nowhere though others have endpoints: their target is a name that no container
+    behind it gives to a port. A target by number needs no declared port.
+    """
+    slices = view.slices.get((service.namespace, service.name), ())
+    held = {port.name or "" for item in slices for port in item.ports or ()}
+    behind = selected(view, service)
+    return [port for port in _unnamed(service, behind) if port.name not in held] if behind else []
+
+
+def _running(pod: Pod) -> Iterator[Container]:
+    """The containers that run as long as the pod does: its sidecars among them."""
+    yield from pod.spec.containers
+    yield from (container for container in pod.spec.init_containers if container.restart_policy == "Always")
+
+
+def _unnamed(service: Service, behind: list[Pod]) -> Iterator[ServicePort]:
+    """The ports whose target is a name that no container of *behind* gives to a port."""
+    named = {(port.name, port.protocol) for pod in behind for container in _running(pod) for port in container.ports}
+    for port in service.spec.ports:
+        if isinstance(port.target_port, str) and port.target_port and (port.target_port, port.protocol) not in named:
+            yield port
+
+
+def _protocol(port: ServicePort) -> str:
+    return "" if port.protocol == "TCP" else f" for {port.protocol}"

@@ -9,7 +9,7 @@ from hubops.engine.probe import probe
 from hubops.engine.probes import endpoints, evidence, pods
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref
-from hubops.model.kube.core import Service
+from hubops.model.kube.core import Service, ServicePort
 from hubops.model.kube.networking import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
 
 
@@ -19,7 +19,7 @@ from hubops.model.kube.networking import MutatingWebhookConfiguration, Validatin
     uses=("events", "validatingwebhookconfigurations", "mutatingwebhookconfigurations"),
 )
 def service_without_endpoints(view: View, *, grace: timedelta) -> Iterator[Hit]:
-    """Services with a selector and ports, and for longer than *grace* without a ready endpoint.
+    """Services with a selector and ports, and for longer than *grace* without a ready endpoint, for all or one port.
 
     Left out: what is behind them was scaled to zero or runs as a Job. Only info: headless Services that select
     nothing, as charts make them for control planes that a provider hides, and those that an operator keeps for roles
@@ -30,6 +30,8 @@ def service_without_endpoints(view: View, *, grace: timedelta) -> Iterator[Hit]:
         if spec.type == "ExternalName" or not spec.selector or not spec.ports or service.metadata.deletion_timestamp:
             continue
         gap = endpoints.gap(view, service)
+        if gap is None and (lost := endpoints.lost_ports(view, service)) and _older(view, service, grace):
+            yield _port_hit(view, service, lost)
         if gap is None or _deliberate(view, service) or not gap.lasts(view, grace):
             continue
         yield _hit(view, service, gap)
@@ -43,7 +45,7 @@ def _deliberate(view: View, service: Service) -> bool:
 
 
 def _hit(view: View, service: Service, gap: endpoints.Gap) -> Hit:
-    selector = ",".join(f"{key}={value}" for key, value in sorted(service.spec.selector.items()))
+    selector = _selector(service)
     idle = gap.unselected and (service.spec.cluster_ip == "None" or service.metadata.controller() is not None)
     return Hit(
         ref=Ref("Service", service.name, service.namespace),
@@ -54,6 +56,28 @@ def _hit(view: View, service: Service, gap: endpoints.Gap) -> Hit:
         depends_on=(*gap.owners, *_webhooks(view, service)),
         details={"service": service.name, "selector": selector},
     )
+
+
+def _older(view: View, service: Service, grace: timedelta) -> bool:
+    return pods.longer_than(view, service.metadata.creation_timestamp, grace)
+
+
+def _port_hit(view: View, service: Service, lost: list[ServicePort]) -> Hit:
+    """One port of several leads nowhere."""
+    selector = _selector(service)
+    said = " and ".join(f"port {port.port} ({port.name or 'without a name'})" for port in lost)
+    verb = "leads" if len(lost) == 1 else "lead"
+    wanted = ", ".join(dict.fromkeys(str(port.target_port) for port in lost))
+    return Hit(
+        ref=Ref("Service", service.name, service.namespace),
+        summary=evidence.bounded(f"{said} {verb} nowhere: no container behind it has a port named {wanted}", 240),
+        evidence=tuple(_evidence(view, service, selector)),
+        details={"service": service.name, "selector": selector},
+    )
+
+
+def _selector(service: Service) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted(service.spec.selector.items()))
 
 
 def _webhooks(view: View, service: Service) -> Iterator[Ref]:
@@ -76,7 +100,9 @@ def _evidence(view: View, service: Service, selector: str) -> Iterator[Evidence]
     slices = view.slices.get((service.namespace, service.name), ())
     total = sum(len(item.endpoints or ()) for item in slices)
     found = f"{evidence.counted(total, 'endpoint')} in {evidence.counted(len(slices), 'endpoint slice')}"
-    yield evidence.fact(f"{found}, none ready with a port")
+    held = ", ".join(sorted({port.name or str(port.port) for item in slices for port in item.ports or ()}))
+    reached = endpoints.has_endpoints(view, service.namespace, service.name)
+    yield evidence.fact(f"{found}, {f'for port {held}' if reached else 'none ready with a port'}")
     for pod in endpoints.selected(view, service)[:3]:
         since = pods.not_ready_since(pod)
         yield evidence.fact(f"pod {pod.name} is {pod.status.phase}, {'not ready' if since else 'ready'}", since)

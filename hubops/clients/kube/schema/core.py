@@ -427,6 +427,7 @@ def service_spec(m: Any) -> model.ServiceSpec:
         selector=string_map(tuple(m.selector)),
         ports=tuple(map(service_port, m.ports)),
         cluster_ip=text(m.clusterIP),
+        external_ips=tuple(map(text, m.externalIPs)),
         external_name=text(m.externalName),
         publish_not_ready_addresses=m.publishNotReadyAddresses,
         load_balancer_class=text(m.loadBalancerClass) if m.HasField("loadBalancerClass") else None,
