@@ -57,6 +57,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     summary: tuple[str, ...]
     affected: int = 1
     evidence: tuple[str, ...] = ()
+    pieces: int | None = None  # of evidence, in all
     details: dict[str, str] = {}
     symptoms: tuple[str, ...] = ()
     since: datetime | None = None

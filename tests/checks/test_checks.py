@@ -103,6 +103,7 @@ def compare(findings: tuple[Finding, ...], expected: tuple[Expected, ...], of: s
         assert not [words for words in item.summary if words not in one.summary], shown
         text = "\n".join(evidence.text for evidence in one.evidence)
         assert not [words for words in item.evidence if words not in text], shown
+        assert item.pieces in (None, len(one.evidence)), shown
         assert item.details.items() <= one.details.items(), shown
         assert sorted(symptom.check for symptom in one.symptoms) == sorted(item.symptoms), shown
         assert item.since in (None, one.since), shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -22,8 +23,14 @@ RECOVERED = timedelta(minutes=1)
 #: After a run as long as this the kubelet starts a container again without delay: twice its longest back-off.
 BACK_OFF_RESET = timedelta(minutes=10)
 
+#: What runc and crun write into the container's own log of a program that the kernel refuses to execute (ENOEXEC). A
+#: program that runs, and itself fails to run another, says "fork/exec ...".
+_NOT_EXECUTED = re.compile(
+    r'^(?:\{"msg":")?(?:standard_init_linux\.go:\d+: )?exec .*: exec format error', re.IGNORECASE
+)
 
-@probe(needs=("pods",), uses=("container-logs", "events"))
+
+@probe(needs=("pods",), uses=("container-logs", "events", "nodes"))
 def crash_looping(view: View, *, restarts: int, within: timedelta, grace: timedelta) -> Iterator[Hit]:
     """Containers in CrashLoopBackOff, and those between two crashes of a loop.
 
@@ -89,13 +96,12 @@ def _ran(ended: ContainerStateTerminated) -> bool:
 
 def _hit(view: View, pod: Pod, slot: Slot) -> Hit:
     events = pods.about(pods.pod_events(view, pod), slot.name)
-    ended = last_end(slot)
     state = condition(pod.status.conditions, "Ready")
     count = slot.status.restart_count
     times = f" ({evidence.counted(count, 'restart')})" if count else ""
     return Hit(
         ref=pods.reference(pod),
-        summary=f"{slot.title} {_reason(slot, ended, events)}{times}",
+        summary=f"{slot.title} {why_it_ended(view, pod, slot)}{times}",
         evidence=tuple(_evidence(view, pod, slot, events)),
         value=Value(float(count), "restarts"),
         since=state.last_transition_time if state and state.status == "False" else None,
@@ -103,8 +109,12 @@ def _hit(view: View, pod: Pod, slot: Slot) -> Hit:
     )
 
 
-def _reason(slot: Slot, ended: ContainerStateTerminated | None, events: tuple[Event, ...]) -> str:
-    waiting = slot.status.state.waiting
+def why_it_ended(view: View, pod: Pod, slot: Slot) -> str:
+    """How the last run of the container ended, to follow its title: "exits with code 1", "is killed because …"."""
+    events = pods.about(pods.pod_events(view, pod), slot.name)
+    waiting, ended = slot.status.state.waiting, last_end(slot)
+    if _wrong_format(view, pod, slot, ended):
+        return f"cannot run: its program is not one for the CPU of the node{_cpu(view, pod)}, or a script without #!"
     if waiting and waiting.reason == "PostStartHookError":
         return f"is killed because its postStart hook fails: {start_failure(waiting.message)}".removesuffix(": ")
     if waiting and waiting.reason != "CrashLoopBackOff":
@@ -114,6 +124,20 @@ def _reason(slot: Slot, ended: ContainerStateTerminated | None, events: tuple[Ev
     if ended.exit_code in STOPPED and (failure := _killed(events)):
         return f"is killed because its {failure}"
     return explain_exit(ended)
+
+
+def _wrong_format(view: View, pod: Pod, slot: Slot, ended: ContainerStateTerminated | None) -> bool:
+    """Whether the kernel could not execute the program, as the runtime says in the status or in the log."""
+    waiting = slot.status.state.waiting
+    said = (ended.message if ended else "", waiting.message if waiting else "")
+    if any("exec format error" in text.lower() for text in said):
+        return True
+    return any(_NOT_EXECUTED.search(item.text) for item in evidence.from_log(view, pod, slot.name))
+
+
+def _cpu(view: View, pod: Pod) -> str:
+    platform = pods.platform(view, pod)
+    return f" ({platform})" if platform else ""
 
 
 def _killed(events: tuple[Event, ...]) -> str | None:

@@ -76,7 +76,7 @@ def classify(reason: str, message: str) -> Cause:
     return next((cause for pattern, cause in _BY_TEXT if pattern.search(text)), UNKNOWN)
 
 
-@probe(needs=("pods",), uses=("events",))
+@probe(needs=("pods",), uses=("events", "nodes"))
 def image_pull_failing(view: View, *, grace: timedelta) -> Iterator[Hit]:
     """Containers that wait for an image that does not come, in pods older than *grace*."""
     for pod in filter(pods.alive, view.objects.pods):
@@ -96,16 +96,27 @@ def _hit(view: View, pod: Pod, slot: Slot) -> Hit:
         cause = classify(slot.waiting, failed.message)
     return Hit(
         ref=pods.reference(pod),
-        summary=f"image {evidence.bounded(image, 120) or '(none)'}{cause.words}",
+        summary=f"image {evidence.bounded(image, 120) or '(none)'}{_words(view, pod, cause)}",
         evidence=tuple(_evidence(slot, said, failed, events)),
         since=pods.not_ready_since(pod),
         details=pods.details(pod, slot),
     )
 
 
+def _words(view: View, pod: Pod, cause: Cause) -> str:
+    platform = pods.platform(view, pod) if cause.key == "platform" else ""
+    return cause.words + (f", which are {platform}" if platform else "")
+
+
+def _repeats(event: Event, said: str) -> bool:
+    """Whether the container's own words hold all that *event* tells: kubelets carry the error from one to the other."""
+    told = event.message.partition('": ')[2] or event.message
+    return " ".join(told.split()) in " ".join(said.split())
+
+
 def _evidence(slot: Slot, said: str, failed: Event | None, events: tuple[Event, ...]) -> Iterator[Evidence]:
     yield evidence.fact(f"{slot.title} waits: {slot.waiting}" + (f": {said}" if said else ""))
-    if failed:
+    if failed and not _repeats(failed, said):
         yield evidence.from_event(failed)
     if secrets := evidence.newest(events, "FailedToRetrieveImagePullSecret"):
         yield evidence.from_event(secrets)

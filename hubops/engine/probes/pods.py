@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hubops.engine.view import View
 from hubops.model.finding import Ref
-from hubops.model.kube.core import Container, ContainerStatus, Event, Pod
+from hubops.model.kube.core import Container, ContainerStatus, Event, Node, Pod
 from hubops.model.kube.meta import condition
 
 #: A container in one of these states waits for its image.
@@ -118,6 +118,14 @@ def longer_than(view: View, since: datetime | None, span: timedelta) -> bool:
 def on_node(pod: Pod) -> tuple[Ref, ...]:
     """The node that *pod* was placed on, whose failure would explain the pod's."""
     return (Ref("Node", pod.spec.node_name),) if pod.spec.node_name else ()
+
+
+def platform(view: View, pod: Pod) -> str:
+    """The operating system and CPU of its node, "linux/arm64"; empty where they are not known."""
+    node = next((view.find(ref) for ref in on_node(pod)), None)
+    if not isinstance(node, Node) or not node.status.node_info.architecture:
+        return ""
+    return f"{node.status.node_info.operating_system or 'linux'}/{node.status.node_info.architecture}"
 
 
 def claims(view: View, pod: Pod) -> tuple[Ref, ...]:
