@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hubops.engine.probe import Probe
 from hubops.engine.probes.alerts import critical_alert_firing, watchdog_missing
+from hubops.engine.probes.alerts_inhibited import critical_alert_inhibited, inhibit_rule_too_wide
+from hubops.engine.probes.alerts_lasting import warning_alert_firing
 from hubops.engine.probes.apiservices import apiservice_unavailable
 from hubops.engine.probes.attachments import volume_attachment_stuck
 from hubops.engine.probes.budgets import pdb_blocks_drain, pdb_overlap, pdb_selects_nothing
@@ -14,6 +16,7 @@ from hubops.engine.probes.claims_resize import pvc_resize_stuck
 from hubops.engine.probes.configuration import pod_config_error
 from hubops.engine.probes.crash import crash_looping
 from hubops.engine.probes.deployments import deployment_unavailable
+from hubops.engine.probes.exporters import kube_state_metrics_missing, node_exporter_missing
 from hubops.engine.probes.images import image_pull_failing
 from hubops.engine.probes.ingresses import ingress_backend_missing
 from hubops.engine.probes.ingresses_address import ingress_without_address
@@ -21,15 +24,18 @@ from hubops.engine.probes.ingresses_paths import ingress_path_conflict
 from hubops.engine.probes.keda import keda_paused, keda_scaler_failing
 from hubops.engine.probes.leases import lease_not_renewed
 from hubops.engine.probes.load_balancers import load_balancer_pending
+from hubops.engine.probes.logs_stopped import logs_stopped
 from hubops.engine.probes.memory import oom_killed
 from hubops.engine.probes.namespaces import namespace_stuck_terminating
 from hubops.engine.probes.nodes import node_not_ready, node_pressure
 from hubops.engine.probes.pending import pod_pending
 from hubops.engine.probes.readiness import not_ready
 from hubops.engine.probes.redundancy import single_replica_behind_ingress
+from hubops.engine.probes.rules import alert_without_runbook, rule_group_failing
 from hubops.engine.probes.scaling import hpa_at_maximum, hpa_unable_to_scale
 from hubops.engine.probes.scaling_conflicts import hpa_conflict, vpa_conflict
 from hubops.engine.probes.services import service_without_endpoints
+from hubops.engine.probes.silences import silence_hides_critical, silence_matches_everything, silence_never_ends
 from hubops.engine.probes.snapshots import volume_snapshot_not_ready
 from hubops.engine.probes.storage_classes import storage_class_default
 from hubops.engine.probes.terminating import finalizer_stuck
@@ -37,10 +43,12 @@ from hubops.engine.probes.volumes import pv_not_reclaimed, pv_released
 from hubops.engine.probes.webhooks import webhook_without_endpoints
 
 PROBES: dict[str, Probe] = {
+    "alert_without_runbook": alert_without_runbook,
     "apiservice_unavailable": apiservice_unavailable,
     "certificate_expires_soon": certificate_expires_soon,
     "crash_looping": crash_looping,
     "critical_alert_firing": critical_alert_firing,
+    "critical_alert_inhibited": critical_alert_inhibited,
     "deployment_unavailable": deployment_unavailable,
     "finalizer_stuck": finalizer_stuck,
     "hpa_at_maximum": hpa_at_maximum,
@@ -50,11 +58,15 @@ PROBES: dict[str, Probe] = {
     "ingress_backend_missing": ingress_backend_missing,
     "ingress_path_conflict": ingress_path_conflict,
     "ingress_without_address": ingress_without_address,
+    "inhibit_rule_too_wide": inhibit_rule_too_wide,
     "keda_paused": keda_paused,
     "keda_scaler_failing": keda_scaler_failing,
+    "kube_state_metrics_missing": kube_state_metrics_missing,
     "lease_not_renewed": lease_not_renewed,
     "load_balancer_pending": load_balancer_pending,
+    "logs_stopped": logs_stopped,
     "namespace_stuck_terminating": namespace_stuck_terminating,
+    "node_exporter_missing": node_exporter_missing,
     "node_not_ready": node_not_ready,
     "node_pressure": node_pressure,
     "not_ready": not_ready,
@@ -68,13 +80,18 @@ PROBES: dict[str, Probe] = {
     "pv_released": pv_released,
     "pvc_pending": pvc_pending,
     "pvc_resize_stuck": pvc_resize_stuck,
+    "rule_group_failing": rule_group_failing,
     "service_without_endpoints": service_without_endpoints,
+    "silence_hides_critical": silence_hides_critical,
+    "silence_matches_everything": silence_matches_everything,
+    "silence_never_ends": silence_never_ends,
     "single_replica_behind_ingress": single_replica_behind_ingress,
     "storage_class_default": storage_class_default,
     "volume_attachment_stuck": volume_attachment_stuck,
     "volume_metrics_missing": volume_metrics_missing,
     "volume_snapshot_not_ready": volume_snapshot_not_ready,
     "vpa_conflict": vpa_conflict,
+    "warning_alert_firing": warning_alert_firing,
     "watchdog_missing": watchdog_missing,
     "webhook_without_endpoints": webhook_without_endpoints,
 }

@@ -25,6 +25,8 @@ _OBJECTS = (
 #: Exporters that report about others: their own pod and Service on a series are not what the series is about.
 _ABOUT_OBJECTS = "kube-state-metrics"
 _ABOUT_NODES = "node-exporter"
+#: The label of their pods, as the Prometheus operator and the charts set it.
+_PIPELINE = frozenset({"prometheus", "alertmanager"})
 _FIRING = 'promql:count by (alertname) (ALERTS{alertstate="firing"})'
 
 
@@ -69,31 +71,33 @@ def _node_of(view: View, labels: dict[str, str]) -> str:
 
 def _hit(view: View, ref: Ref, alerts: list[Alert]) -> Hit:
     names = list(dict.fromkeys(alert.name for alert in alerts))
-    said = _said(alerts[0])
+    said = said_of(alerts[0])
     verb = "fire" if len(names) > 1 else "fires" if len(alerts) == 1 else f"fires {len(alerts)} times"
     return Hit(
         ref=ref,
         summary=evidence.bounded(f"{', '.join(names)} {verb}" + (f": {said}" if said else ""), 300),
-        evidence=tuple(_evidence(alert) for alert in alerts[:5]),
+        evidence=tuple(shown(alert) for alert in alerts[:5]),
         since=alerts[0].starts_at,
-        depends_on=tuple(dict.fromkeys(item for alert in alerts for item in _dependencies(view, alert) if item != ref)),
+        depends_on=tuple(dict.fromkeys(item for alert in alerts for item in dependencies(view, alert) if item != ref)),
         details={"alertname": names[0]},
     )
 
 
-def _said(alert: Alert) -> str:
+def said_of(alert: Alert) -> str:
+    """What the alert's annotations say in short, empty where they say nothing."""
     return next((text for key in ("summary", "message", "description") if (text := alert.annotations.get(key))), "")
 
 
-def _evidence(alert: Alert) -> Evidence:
+def shown(alert: Alert) -> Evidence:
+    """The alert with its labels and in its own words."""
     labels = ", ".join(f"{key}={value}" for key, value in sorted(alert.labels.items()) if key != "alertname")
-    said = alert.annotations.get("description") or _said(alert)
+    said = alert.annotations.get("description") or said_of(alert)
     return Evidence(
         "metric", evidence.bounded(f"{alert.name}{{{labels}}}" + (f": {said}" if said else "")), alert.starts_at
     )
 
 
-def _dependencies(view: View, alert: Alert) -> Iterator[Ref]:
+def dependencies(view: View, alert: Alert) -> Iterator[Ref]:
     """What else its labels name and the cluster has: a finding about one of these explains the alert."""
     labels, namespace = alert.labels, alert.labels.get("namespace", "")
     exporter = any(name in labels.get("job", "") for name in (_ABOUT_OBJECTS, _ABOUT_NODES))
@@ -106,7 +110,7 @@ def _dependencies(view: View, alert: Alert) -> Iterator[Ref]:
         yield from pods.on_node(pod)
 
 
-@probe(needs=("alerts",), uses=(_FIRING,))
+@probe(needs=("alerts",), uses=(_FIRING, "pods"))
 def watchdog_missing(view: View, *, alertname: str, stale: timedelta) -> Iterator[Hit]:
     """The alert *alertname*, made to fire always, is not in Alertmanager, or was not repeated for *stale*."""
     found = [alert for alert in view.snapshot.alerts if alert.name == alertname]
@@ -124,8 +128,15 @@ def watchdog_missing(view: View, *, alertname: str, stale: timedelta) -> Iterato
             evidence.fact(f"Alertmanager holds {evidence.counted(held, 'alert')}, {len(found)} of them {alertname}"),
         ),
         since=last,
+        depends_on=_pipeline(view),
         details={"alertname": alertname},
     )
+
+
+def _pipeline(view: View) -> tuple[Ref, ...]:
+    """What runs Prometheus and Alertmanager: when it is broken, that is why alerts do not arrive."""
+    parts = (pod for pod in view.objects.pods if pod.metadata.labels.get("app.kubernetes.io/name") in _PIPELINE)
+    return tuple(dict.fromkeys(view.owner(pod) for pod in parts))
 
 
 def _missing(view: View, alertname: str) -> str:
