@@ -114,9 +114,15 @@ def _containers(pods: list[Object]) -> Iterator[Sample]:
             yield Sample("container_oom_events_total", labels, 0.0)
 
 
+def _kubelet_certificates() -> list[Sample]:
+    """A client and a server certificate of a year, renewed five months ago."""
+    names = (f"kubelet_certificate_manager_{of}_ttl_seconds" for of in ("client", "server"))
+    return [Sample(name, {}, 215 * 86400.0, -1.0) for name in names]
+
+
 def _node_exporter(node: str, pod: str) -> Target:
     device = {"device": "/dev/nvme0n1p1", "fstype": "ext4", "mountpoint": "/"}
-    busy = {"user": 0.9, "system": 0.3, "iowait": 0.02, "idle": 6.7}
+    busy = {"user": 0.11, "system": 0.04, "iowait": 0.01, "steal": 0.0, "idle": 0.84}
     samples = [Sample("node_cpu_seconds_total", {"cpu": "0", "mode": m}, 500000.0, rate) for m, rate in busy.items()]
     values: dict[str, float] = {
         "node_memory_MemTotal_bytes": 32.0 * GI,
@@ -125,9 +131,15 @@ def _node_exporter(node: str, pod: str) -> Target:
         "node_boot_time_seconds": time.time() - 30 * 86400,
         "node_filefd_allocated": 4000.0,
         "node_filefd_maximum": 1e6,
+        "node_nf_conntrack_entries": 9000.0,
+        "node_nf_conntrack_entries_limit": 262144.0,
+        "node_timex_offset_seconds": 0.0002,
+        "node_timex_sync_status": 1.0,
+        "node_timex_maxerror_seconds": 0.05,
     }
     samples += [Sample(name, {}, value) for name, value in values.items()]
-    disks = {"size_bytes": 100.0 * GI, "avail_bytes": 58.0 * GI, "files": 6.5e6, "files_free": 6.1e6}
+    samples.append(Sample("node_time_seconds", {}, time.time(), 1.0))
+    disks = {"size_bytes": 100.0 * GI, "avail_bytes": 58.0 * GI, "files": 6.5e6, "files_free": 6.1e6, "readonly": 0.0}
     samples += [Sample(f"node_filesystem_{name}", device, value) for name, value in disks.items()]
     labels = {
         "job": "node-exporter",
@@ -166,7 +178,7 @@ def targets(bed: Testbed) -> list[Target]:
         here = [p for p in pods if p["spec"]["nodeName"] == name]
         exporter = next(p["metadata"]["name"] for p in here if "node-exporter" in p["metadata"]["name"])
         found += [
-            Target(f"kubelet-{name}", kubelet_labels(name), tuple(volumes.get(name, []))),
+            Target(f"kubelet-{name}", kubelet_labels(name), (*volumes.get(name, []), *_kubelet_certificates())),
             Target(f"cadvisor-{name}", kubelet_labels(name, "/metrics/cadvisor"), tuple(_containers(here))),
             _node_exporter(name, exporter),
         ]
