@@ -23,6 +23,8 @@ _ABOVE = {
     "replicasets": ("deployments",),
     "jobs": ("cronjobs",),
 }
+#: Where the owner of a reference is found that is no object itself.
+_NAMED_IN = {"Webhook": ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")}
 _QUERIES = ("promql:", "logql:")
 #: How the reason begins for evidence that nobody asked for.
 NOT_READ = "this snapshot holds no"
@@ -100,6 +102,7 @@ def _useful(check: Check, probes: Mapping[str, Probe]) -> Iterator[str]:
     for kind in kinds:
         if kind in BY_NAME:
             yield BY_NAME[kind].plural
+        yield from _NAMED_IN.get(kind or "", ())
 
 
 def _fields(check: Check, probes: Mapping[str, Probe]) -> dict[str, frozenset[str]]:

@@ -13,7 +13,11 @@ from hubops.model.finding import Ref
 from hubops.model.kube.core import Event, Pod
 from hubops.model.kube.kinds import BY_NAME, Objects
 from hubops.model.kube.meta import Object, ObjectMeta, OwnerReference
-from hubops.model.kube.networking import EndpointSlice
+from hubops.model.kube.networking import (
+    EndpointSlice,
+    MutatingWebhookConfiguration,
+    ValidatingWebhookConfiguration,
+)
 from hubops.model.kube.workloads import Job, ReplicaSet
 from hubops.model.snapshot import ContainerLog, Snapshot
 
@@ -184,7 +188,10 @@ class View:
     def _webhooks(self) -> Mapping[str, Ref]:
         """The configuration that each admission webhook stands in, the first of several, by the webhook's name."""
         objects = self.objects
-        configurations = (*objects.validatingwebhookconfigurations, *objects.mutatingwebhookconfigurations)
+        configurations: tuple[ValidatingWebhookConfiguration | MutatingWebhookConfiguration, ...] = (
+            *objects.validatingwebhookconfigurations,
+            *objects.mutatingwebhookconfigurations,
+        )
         found: dict[str, Ref] = {}
         for item in configurations:
             for hook in item.webhooks:
