@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from hubops.clients.retry import Deadline
 from hubops.collect.container_logs import EVIDENCE as CONTAINER_LOGS
 from hubops.collect.container_logs import read_container_logs
 from hubops.collect.directory import Directory
+from hubops.collect.metrics import CLOCKS_DIFFER
 from hubops.collect.objects import SOURCE as KUBERNETES
 from hubops.collect.objects import read_objects
 from hubops.collect.part import Part, nothing, status_of
@@ -26,10 +27,14 @@ from hubops.collect.threads import GRACE, gather
 from hubops.collect.wellknown import ROLES
 from hubops.config import Config
 from hubops.errors import ClusterUnreachable, SourceError
+from hubops.model.quantity import human_duration
 from hubops.model.snapshot import Needs, Snapshot, Source
 
 if TYPE_CHECKING:
     from hubops.clients.kube.client import KubeClient
+
+#: Seconds to wait for the API server's first answer before Loki is asked by this machine's clock.
+_PATIENCE = 2.0
 
 
 def collect(
@@ -47,7 +52,15 @@ def collect(
     """
     at = datetime.now(UTC)
     told = _Told(progress)
-    reader = Reader(config=config, needs=needs, at=at, cluster=Directory(client), deadline=deadline, progress=told)
+    reader = Reader(
+        config=config,
+        needs=needs,
+        at=at,
+        ahead=lambda: client.clock_offset(_PATIENCE),
+        cluster=Directory(client),
+        deadline=deadline,
+        progress=told,
+    )
     try:
         reads = _read(reader, client)
     except KeyboardInterrupt:
@@ -56,7 +69,7 @@ def collect(
     unreachable = reads[KUBERNETES].unreachable
     if unreachable and not any(read.part.read for read in reads.values()):
         raise unreachable
-    return _snapshot(_cluster_name(config, client), at, reads)
+    return _snapshot(_cluster_name(config, client), at, client.clock_offset(), reads)
 
 
 class _Told:
@@ -121,7 +134,7 @@ def _read_logs(reader: Reader, client: KubeClient, reads: Mapping[str, SourceRea
         return nothing([CONTAINER_LOGS], objects.unread.get("pods", "no pods were read, so none is known to crash"))
     return read_container_logs(
         objects.objects.pods,
-        reader.at,
+        reader.at + reader.ahead(),
         loki=reads["loki"].loki,
         client=client,
         deadline=reader.deadline,
@@ -130,15 +143,17 @@ def _read_logs(reader: Reader, client: KubeClient, reads: Mapping[str, SourceRea
     )
 
 
-def _snapshot(cluster: str, at: datetime, reads: Mapping[str, SourceRead]) -> Snapshot:
+def _snapshot(cluster: str, at: datetime, ahead: timedelta, reads: Mapping[str, SourceRead]) -> Snapshot:
+    """What was read *at* this machine's moment, as of that moment by the API server's clock."""
     parts = {name: read.part for name, read in reads.items()}
     kubernetes, logs = parts[KUBERNETES], parts.get(CONTAINER_LOGS, Part())
     prometheus, alertmanager, loki = (parts.get(role, Part()) for role in ROLES)
     sources = (reads[name].source for name in (KUBERNETES, *ROLES) if name in reads)
+    remarks = (*_clocks(ahead), *logs.remarks)
     return Snapshot(
         hubops_version=__version__,
         cluster=cluster,
-        taken_at=at,
+        taken_at=at + ahead,
         server_version=kubernetes.server_version,
         objects=kubernetes.objects,
         custom=kubernetes.custom,
@@ -150,14 +165,23 @@ def _snapshot(cluster: str, at: datetime, reads: Mapping[str, SourceRead]) -> Sn
         alertmanager=alertmanager.alertmanager,
         rules=prometheus.rules,
         container_logs=logs.container_logs,
-        sources=tuple(_noted(source, logs.remarks) for source in sources if source),
+        sources=tuple(_noted(source, remarks) for source in sources if source),
         read=tuple(name for part in parts.values() for name in part.read),
         unread={name: reason for part in parts.values() for name, reason in part.unread.items()},
     )
 
 
+def _clocks(ahead: timedelta) -> tuple[str, ...]:
+    if abs(ahead) <= CLOCKS_DIFFER:
+        return ()
+    direction = "behind" if ahead > timedelta(0) else "ahead of"
+    return (f"this machine's clock is {human_duration(abs(ahead))} {direction} the API server's; its time was taken",)
+
+
 def _noted(source: Source, remarks: Sequence[str]) -> Source:
-    """The logs of containers that are missing are the API server's: it is the last that was asked for them."""
+    """What is to be said of the API server: that its clock differs, and which logs of containers are missing, for it is
+    the last that was asked for them.
+    """
     if not remarks or source.name != KUBERNETES:
         return source
     reason = "; ".join([*([source.reason] if source.reason else []), *remarks])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -41,11 +41,16 @@ class SourceRead(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """Reads any of the three, for one round."""
+    """Reads any of the three, for one round.
+
+    `at` is the moment by this machine's clock, `ahead` says how far the cluster's is ahead of it: Prometheus tells its
+    own time, Loki is asked by the cluster's.
+    """
 
     config: Config
     needs: Needs
     at: datetime
+    ahead: Callable[[], timedelta]
     cluster: Cluster
     deadline: Deadline
     progress: Progress
@@ -93,7 +98,7 @@ class Reader:
                 return read_alertmanager(alertmanager, self.needs, deadline=deadline, progress=progress), None
             case "loki":
                 loki = Loki(transport, timeout=timeout, deadline=deadline)
-                return read_logs(loki, self.needs, at, deadline=deadline, progress=progress), loki
+                return read_logs(loki, self.needs, at + self.ahead(), deadline=deadline, progress=progress), loki
 
     def _endpoint(self, role: Role) -> EndpointConfig:
         config = self.config

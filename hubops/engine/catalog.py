@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-from hubops.config import CheckSettings, Config
+from hubops.config import CheckSettings, Config, Ignore
 from hubops.content import folder
 from hubops.engine import checkfile
 from hubops.engine.ignores import IGNORE_EXPIRED
@@ -65,13 +66,18 @@ def load(
 
     A file that cannot be used is a problem of the catalog, never the end of the load.
     """
-    sites = (config or Config()).checks
+    site = config or Config()
     found: dict[str, Check] = {IGNORE_EXPIRED.id: IGNORE_EXPIRED}
     problems: list[Problem] = []
     for directory, name in ((shipped or folder("checks"), "hubops/checks"), *((item, str(item)) for item in folders)):
         problems.extend(_add(found, directory, name, probes))
     known = found.keys() | {problem.check for problem in problems}
-    for problem in (*_symptoms(found, known), *_settings(found, known, sites, settings, probes)):
+    judged = (
+        *_symptoms(found, known),
+        *_settings(found, known, site.checks, settings, probes),
+        *_ignores(found, known, site.ignores, settings),
+    )
+    for problem in judged:
         found.pop(problem.check, None)
         problems.append(problem)
     return Catalog(tuple(found[name] for name in sorted(found)), tuple(problems))
@@ -128,6 +134,16 @@ def _settings(
             except ParameterError as error:
                 problems.append(Problem(name, f"{origin}: checks.{name}.{key}.{error.name}: {error.problem}"))
     return problems
+
+
+def _ignores(found: Mapping[str, Check], known: Set[str], ignores: Sequence[Ignore], origin: str) -> Iterator[Problem]:
+    """A misspelt id in an ignore would ignore nothing, and nobody would know why."""
+    for place, rule in enumerate(ignores):
+        if not any(fnmatchcase(name, rule.check) for name in known):
+            yield Problem(
+                rule.check,
+                f"{origin}: ignores[{place}].check: there is no check {rule.check!r}{meant(rule.check, found)}",
+            )
 
 
 def _given(settings: CheckSettings) -> Iterator[tuple[str, dict[str, object]]]:

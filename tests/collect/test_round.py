@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from hubops.collect.snapshot_file import load, save
 from hubops.config import Config, Duration, EndpointConfig, KubernetesConfig
 from hubops.errors import ClusterUnreachable, ConfigError
 from hubops.model.snapshot import Needs, Snapshot, Source
+from tests.clients.server import Request, Server, reply
 from tests.testbed.bed import Testbed
 from tests.testbed.faults import matching
 from tests.testbed.process import State, poll
@@ -310,3 +313,40 @@ def test_loki_refuses_a_query_that_is_too_much(bed: Testbed) -> None:
     assert snapshot.read == (f"logql:{RATE}",)
     assert snapshot.unread[f"logql:{query}"].startswith("Loki answered 400: maximum number of series (500) reached")
     assert source(snapshot, "loki").status == "partial"
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(seconds=-600), timedelta(seconds=20)])
+def test_a_wrong_clock_of_this_machine_is_corrected(tmp_path: Path, ahead: timedelta) -> None:
+    """By that of the API server, for the ages in the report and for what Loki is asked."""
+
+    def answer(request: Request) -> Iterable[bytes]:
+        date = format_datetime(datetime.now(UTC) + ahead, usegmt=True)
+        documents: dict[str, dict[str, Any]] = {
+            "/version": {"gitVersion": "v1.34.1"},
+            "/api/v1/namespaces": {"kind": "NamespaceList", "apiVersion": "v1", "metadata": {}, "items": []},
+            "/loki/api/v1/labels": {"status": "success", "data": []},
+            "/loki/api/v1/query": {"status": "success", "data": {"resultType": "vector", "result": []}},
+        }
+        document = documents.get(request.path)
+        return reply(200 if document else 404, document or {}, Content_Type="application/json", Date=date)
+
+    needs = Needs(kinds=frozenset({"namespaces"}), logql=frozenset({"q"}))
+    with Server(answer) as server:
+        kubeconfig = tmp_path / "kubeconfig"
+        cluster = {"clusters": [{"name": "c", "cluster": {"server": server.url}}], "users": [{"name": "u", "user": {}}]}
+        contexts = [{"name": "prod", "context": {"cluster": "c", "user": "u"}}]
+        kubeconfig.write_text(json.dumps({"current-context": "prod", "contexts": contexts, **cluster}))
+        config = Config(kubernetes=KubernetesConfig(kubeconfig=str(kubeconfig)), loki=EndpointConfig(url=server.url))
+        deadline = Deadline(30)
+        snapshot = collect(config, needs, client=KubeClient(config.kubernetes, deadline=deadline), deadline=deadline)
+        (asked,) = (request for request in server.requests if request.path == "/loki/api/v1/query")
+    now = datetime.now(UTC) + ahead
+    assert snapshot.unread == {}
+    assert abs(now - snapshot.taken_at) < timedelta(seconds=10)
+    assert abs(now.timestamp() - int(asked.params["time"]) / 1e9) < 10
+    if abs(ahead) > timedelta(seconds=60):
+        words = "1h behind" if ahead > timedelta(0) else "10m ahead of"
+        expected = f"this machine's clock is {words} the API server's; its time was taken"
+    else:
+        expected = None
+    assert source(snapshot, "kubernetes").reason == expected

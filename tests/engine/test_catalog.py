@@ -247,3 +247,24 @@ def test_a_check_knows_its_file(folders: Folders) -> None:
 
 def test_an_ignore_can_be_configured_like_any_check(folders: Folders) -> None:
     assert folders.load({"checks": {"ignore-expired": {"severity": "warning", "enabled": False}}}).problems == ()
+
+
+def test_an_ignore_of_a_check_that_does_not_exist_is_named(folders: Folders) -> None:
+    def problems(*names: str) -> list[str]:
+        ignores = [{"check": name, "reason": "r"} for name in names]
+        return [problem.message for problem in folders.load({"ignores": ignores}).problems]
+
+    assert problems("pod-crash-looping", "pod-*", "*", "ignore-expired") == []
+    assert problems("*", "pod-crash-lopping") == [
+        "hubops.yaml: ignores[1].check: there is no check 'pod-crash-lopping'; did you mean 'pod-crash-looping'?"
+    ]
+    assert problems("nothing-*") == [
+        "hubops.yaml: ignores[0].check: there is no check 'nothing-*'; known: ignore-expired, pod-crash-looping"
+    ]
+
+
+def test_an_ignore_of_a_check_whose_file_is_broken_is_none_of_the_problems(folders: Folders) -> None:
+    folders.text("mine", "id: [")
+    (problem,) = folders.load({"ignores": [{"check": "mine", "reason": "r"}]}).problems
+    assert problem.check == "mine"
+    assert "ignores" not in problem.message

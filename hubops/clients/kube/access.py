@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from hubops import __version__
+from hubops.clients.kube import plugin
 from hubops.clients.kube.kubeconfig import Kubeconfig
 from hubops.config import KubernetesConfig
 from hubops.errors import ClusterUnreachable, ConfigError
@@ -52,7 +53,7 @@ class Access:
         """The headers of a request: credentials, renewed when they have expired, and who is impersonated."""
         from kubernetes.config import ConfigException
 
-        with self._lock, _captured_log():
+        with self._lock, _captured_log(), plugin.may_run():
             try:
                 token = self._configuration.auth_settings().get("BearerToken", {}).get("value")
             except (ConfigException, OSError, urllib3.exceptions.HTTPError) as error:
@@ -100,7 +101,7 @@ class Access:
 
 def _from_kubeconfig(kubeconfig: Kubeconfig, context: str | None, configuration: Any) -> tuple[str, Impersonation]:
     name = kubeconfig.context(context)
-    with _captured_log() as log:
+    with _captured_log() as log, plugin.may_run():
         kubeconfig.load(name, configuration)
     # The package logs the failure of a plugin and goes on without credentials, as system:anonymous.
     if kubeconfig.plugin(name) and not configuration.api_key and not configuration.cert_file:
@@ -110,14 +111,14 @@ def _from_kubeconfig(kubeconfig: Kubeconfig, context: str | None, configuration:
 
 def _plugin_failed(kubeconfig: Kubeconfig, context: str, logged: str) -> ClusterUnreachable:
     command = kubeconfig.plugin(context) or ""
-    plugin = f"the credential plugin {inert(command, limit=100)!r} of context {context!r}"
+    named = f"the credential plugin {inert(command, limit=100)!r} of context {context!r}"
     if os.sep not in command and shutil.which(command) is None:
         hint = inert(" ".join(kubeconfig.install_hint(context).split()), limit=200)
-        return ClusterUnreachable(f"{plugin} is not on PATH{f': {hint}' if hint else ''}")
+        return ClusterUnreachable(f"{named} is not on PATH{f': {hint}' if hint else ''}")
     if logged == _SHOWN:
-        return ClusterUnreachable(f"{plugin} failed; what it said stands above")
+        return ClusterUnreachable(f"{named} failed; what it said stands above")
     said = redact(inert(" ".join(logged.split()), limit=300)) or "it gave neither token nor certificate"
-    return ClusterUnreachable(f"{plugin} failed: {said}")
+    return ClusterUnreachable(f"{named} failed: {said}")
 
 
 def _from_pod(configuration: Any, context: str | None, environ: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from functools import cached_property, partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -13,6 +14,7 @@ import msgspec
 from hubops.clients.ahead import Ahead
 from hubops.clients.answer import body_as
 from hubops.clients.http import Response
+from hubops.clients.kube import plugin
 from hubops.clients.kube.access import Access
 from hubops.clients.kube.discovery import Discovery
 from hubops.clients.kube.envelope import MEDIA_TYPE, protobuf_page
@@ -78,6 +80,10 @@ class KubeClient:
     def server(self) -> str:
         """The URL of the API server, without credentials."""
         return self._access.server
+
+    def clock_offset(self, patience: float = 0) -> timedelta:
+        """How far the server's clock is ahead of this machine's; see `ServerClock.offset`."""
+        return self._session.clock.offset(patience)
 
     @cached_property
     def cluster_name(self) -> str:
@@ -189,10 +195,14 @@ class KubeClient:
 
 
 def _access(config: KubernetesConfig, deadline: Deadline, environ: Mapping[str, str]) -> Access:
-    """The access, within the deadline: a credential plugin may wait for someone to log in."""
+    """The access, within the deadline: a credential plugin may wait for someone to log in. Then it is ended."""
     try:
         return Ahead(lambda: Access(config, environ)).result(timeout=deadline.remaining())
+    except KeyboardInterrupt:
+        plugin.end()
+        raise
     except TimeoutError as error:
+        plugin.end()
         waited = f"the run's deadline of {deadline.seconds:g} s"
         raise ClusterUnreachable(f"{waited} was over before the kubeconfig and its plugin gave credentials") from error
 

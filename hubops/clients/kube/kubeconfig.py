@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from hubops.clients.kube import plugin
 from hubops.errors import ConfigError
 from hubops.model.text import inert
 
@@ -73,7 +74,8 @@ class Kubeconfig:
         from kubernetes.config import ConfigException, kube_config
 
         loader: Any = kube_config.KubeConfigLoader
-
+        if self.plugin(context) is not None:
+            plugin.mark(self._user(context)["exec"])
         try:
             loader(
                 config_dict=self._merger.config,
@@ -87,8 +89,8 @@ class Kubeconfig:
 
     def plugin(self, context: str) -> str | None:
         """The command that the user of *context* gets credentials from, if any."""
-        plugin = self._user(context).get("exec")
-        return str(plugin.get("command", "")) if isinstance(plugin, dict) else None
+        found = self._user(context).get("exec")
+        return str(found.get("command", "")) if isinstance(found, dict) else None
 
     def install_hint(self, context: str) -> str:
         """What the kubeconfig says about a plugin that is not installed; empty where it says nothing."""

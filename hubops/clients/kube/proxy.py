@@ -31,7 +31,7 @@ class ServiceProxy:
 
         Raises Retryable where the API server does not answer, Permanent for an answer without end.
         """
-        request = Request(path=self._path + path, params=params, headers=self._headers, limit=MAX_BODY)
+        request = Request(path=self._path + path, params=params, headers=self._headers, limit=MAX_BODY, proxied=True)
         try:
             answer = self._session.get(request, timeout, give_up=time.monotonic() + timeout)
         except ClusterUnreachable as error:

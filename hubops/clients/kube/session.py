@@ -13,6 +13,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from hubops.clients.connection import failure
 from hubops.clients.http import CONNECT_TIMEOUT, Response
 from hubops.clients.kube.access import Access
+from hubops.clients.kube.clock import ServerClock
 from hubops.clients.kube.errors import NoConnection
 from hubops.clients.retry import Deadline
 from hubops.errors import ClusterUnreachable, Permanent, Retryable
@@ -29,6 +30,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     accept: str = JSON
     headers: Mapping[str, str] = {}
     limit: int | None = None
+    proxied: bool = False  # what answers is not the API server itself
 
 
 class Session:
@@ -37,6 +39,7 @@ class Session:
     def __init__(self, access: Access, deadline: Deadline) -> None:
         self.access = access
         self.deadline = deadline
+        self.clock = ServerClock()
 
     def get(self, request: Request, timeout: float, *, give_up: float | None = None) -> Response:
         """The answer, whatever its status.
@@ -63,7 +66,7 @@ class Session:
         headers.update({**request.headers, "Accept": request.accept, "Accept-Encoding": encoding})
         connect = min(timeout, CONNECT_TIMEOUT)
         try:
-            return self.access.pool.request(
+            answer = self.access.pool.request(
                 "GET",
                 self.access.server + request.path,
                 fields=request.params,
@@ -73,6 +76,9 @@ class Session:
                 redirect=False,
                 preload_content=False,
             )
+            if not request.proxied:
+                self.clock.saw(answer.headers.get("Date"))
+            return answer
         except NewConnectionError as error:  # counts as a timeout too, for urllib3
             raise _unreachable(error, self.access.server) from error
         except TimeoutError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import socket
 import ssl
 import threading
@@ -21,6 +23,7 @@ from tests.clients.certificates import Authority
 from tests.clients.kube.conftest import Connect, MakeKubeconfig
 from tests.clients.kube.test_lists import refused
 from tests.clients.server import Request, Server, reply
+from tests.testbed.process import poll
 
 PODS = BY_PLURAL["pods"]
 VERSION = reply(200, {"gitVersion": "v1.34.1"}, Content_Type="application/json")
@@ -223,15 +226,23 @@ def test_a_plugin_that_gives_nothing_is_named_with_its_reason(
     assert "".join(capfd.readouterr()) == ""
 
 
-def test_a_plugin_that_waits_for_a_person_is_left_at_the_deadline(connect: Connect, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
+def test_a_plugin_that_waits_for_a_person_is_ended_at_the_deadline(connect: Connect, tmp_path: Path) -> None:
+    """With what it started, even if that does not want to."""
+    gate, started = tmp_path / "gate", tmp_path / "started"
+    os.mkfifo(gate)
+    reader, writer = os.open(gate, os.O_RDONLY | os.O_NONBLOCK), os.open(gate, os.O_WRONLY)
     program = tmp_path / "plugin"
-    program.write_text(f"#!/bin/sh\nmkfifo {gate}; read line < {gate}\n")
+    program.write_text(f"#!/bin/sh\n(trap '' TERM; touch {started}; cat; cat) < {gate} | cat\n")
     program.chmod(0o755)
     user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(program)}}
-    with Server(VERSION) as server, pytest.raises(ClusterUnreachable, match=r"deadline of 0\.3 s"):
-        connect(server.url, seconds=0.3, user=user)
-    gate.write_text("go\n")  # ends the plugin
+    with Server(VERSION) as server, pytest.raises(ClusterUnreachable, match=r"deadline of 1 s"):
+        connect(server.url, seconds=1, user=user)
+    assert started.exists()
+    os.close(reader)
+    nobody = select.poll()
+    nobody.register(writer, 0)  # of a pipe that nobody reads, an error is reported without being asked for
+    poll(lambda: bool(nobody.poll(0)), "nothing of the plugin reads any more", 10)
+    os.close(writer)
 
 
 def test_who_is_impersonated(connect: Connect) -> None:
