@@ -17,6 +17,7 @@ from hubops.engine.probes.configuration import pod_config_error
 from hubops.engine.probes.crash import crash_looping
 from hubops.engine.probes.deployments import deployment_unavailable
 from hubops.engine.probes.exporters import kube_state_metrics_missing, node_exporter_missing
+from hubops.engine.probes.evictions import pod_evicted
 from hubops.engine.probes.images import image_pull_failing
 from hubops.engine.probes.ingresses import ingress_backend_missing
 from hubops.engine.probes.ingresses_address import ingress_without_address
@@ -75,6 +76,7 @@ PROBES: dict[str, Probe] = {
     "pdb_overlap": pdb_overlap,
     "pdb_selects_nothing": pdb_selects_nothing,
     "pod_config_error": pod_config_error,
+    "pod_evicted": pod_evicted,
     "pod_pending": pod_pending,
     "pv_not_reclaimed": pv_not_reclaimed,
     "pv_released": pv_released,
