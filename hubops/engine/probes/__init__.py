@@ -28,6 +28,7 @@ from hubops.engine.probes.load_balancers import load_balancer_pending
 from hubops.engine.probes.logs_stopped import logs_stopped
 from hubops.engine.probes.memory import oom_killed
 from hubops.engine.probes.namespaces import namespace_stuck_terminating
+from hubops.engine.probes.network_policies_dns import network_policy_denies_dns
 from hubops.engine.probes.nodes import node_not_ready, node_pressure
 from hubops.engine.probes.pending import pod_pending
 from hubops.engine.probes.readiness import not_ready
@@ -67,6 +68,7 @@ PROBES: dict[str, Probe] = {
     "load_balancer_pending": load_balancer_pending,
     "logs_stopped": logs_stopped,
     "namespace_stuck_terminating": namespace_stuck_terminating,
+    "network_policy_denies_dns": network_policy_denies_dns,
     "node_exporter_missing": node_exporter_missing,
     "node_not_ready": node_not_ready,
     "node_pressure": node_pressure,

@@ -171,6 +171,7 @@ class PodSpec(Kube, frozen=True):
     readiness_gates: tuple[PodReadinessGate, ...] = ()
     scheduling_gates: tuple[PodSchedulingGate, ...] = ()
     host_network: bool = False
+    dns_policy: str = ""
     affinity: Affinity | None = None
     topology_spread_constraints: tuple[TopologySpreadConstraint, ...] = ()
     # Since 1.34 the scheduler no longer says which taint was not tolerated: it has to be told from these.

@@ -337,6 +337,7 @@ def pod_spec(m: Any) -> model.PodSpec:
         readiness_gates=tuple(map(pod_readiness_gate, m.readinessGates)),
         scheduling_gates=tuple(map(pod_scheduling_gate, m.schedulingGates)),
         host_network=m.hostNetwork,
+        dns_policy=text(m.dnsPolicy),
         affinity=affinity(m.affinity) if m.HasField("affinity") else None,
         topology_spread_constraints=tuple(map(topology_spread_constraint, m.topologySpreadConstraints)),
         tolerations=tuple(map(toleration, m.tolerations)),
