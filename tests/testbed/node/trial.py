@@ -27,6 +27,7 @@ Finding = dict[str, Any]
 SOON = {
     "deployment-unavailable": {"grace": "30s"},
     "image-pull-failing": {"grace": "20s"},
+    "pod-config-error": {"grace": "20s"},
     "pod-crash-looping": {"grace": "20s"},
     "pod-not-ready": {"grace": "30s"},
     "pod-pending": {"grace": "20s"},

@@ -6,7 +6,6 @@ from tests.testbed.node.faults import cluster, configuration, containers, health
 from tests.testbed.node.faults.base import Expected, Trial, start
 
 FAULTS: tuple[Trial, ...] = (*containers.FAULTS, *configuration.FAULTS, *cluster.FAULTS)
-BEYOND: tuple[Trial, ...] = containers.BEYOND
 FINE: tuple[Trial, ...] = healthy.FINE
 
-__all__ = ["BEYOND", "FAULTS", "FINE", "Expected", "Trial", "start"]
+__all__ = ["FAULTS", "FINE", "Expected", "Trial", "start"]

@@ -151,10 +151,6 @@ FAULTS = (
         CRASHED,
         loops("exit code 5", "CronJob", "report"),
     ),
-)
-
-# What no check of the catalog reports yet.
-BEYOND = (
     # Each pod fills more than it may and is evicted; the next one does the same.
     Trial(
         "evicted-again-and-again",
