@@ -315,17 +315,17 @@ def test_loki_refuses_a_query_that_is_too_much(bed: Testbed) -> None:
     assert source(snapshot, "loki").status == "partial"
 
 
+BEHIND = "this machine's clock is 1h 5m behind the API server's; its time was taken"
+
+
 @pytest.mark.parametrize(
     ("ahead", "remark"),
     [
-        (timedelta(minutes=65, seconds=30), "this machine's clock is 1h 5m behind the API server's; its time was taken"),
-        (
-            timedelta(minutes=-65, seconds=-30),
-            "this machine's clock is 1h 5m ahead of the API server's; its time was taken",
-        ),
+        (timedelta(minutes=65, seconds=30), BEHIND),
+        (timedelta(minutes=-65, seconds=-30), BEHIND.replace("behind", "ahead of")),
         (timedelta(seconds=20), None),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_clock_of_this_machine_is_corrected(tmp_path: Path, ahead: timedelta, remark: str | None) -> None:
     """By that of the API server, for the ages in the report and for what Loki is asked."""
 
