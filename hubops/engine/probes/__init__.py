@@ -15,13 +15,16 @@ from hubops.engine.probes.claims_metrics import volume_metrics_missing
 from hubops.engine.probes.claims_resize import pvc_resize_stuck
 from hubops.engine.probes.configuration import pod_config_error
 from hubops.engine.probes.crash import crash_looping
+from hubops.engine.probes.deletions import pod_stuck_terminating
 from hubops.engine.probes.deployments import deployment_unavailable
-from hubops.engine.probes.exporters import kube_state_metrics_missing, node_exporter_missing
+from hubops.engine.probes.dns import coredns_errors
 from hubops.engine.probes.evictions import pod_evicted
+from hubops.engine.probes.exporters import kube_state_metrics_missing, node_exporter_missing
 from hubops.engine.probes.images import image_pull_failing
 from hubops.engine.probes.ingresses import ingress_backend_missing
 from hubops.engine.probes.ingresses_address import ingress_without_address
 from hubops.engine.probes.ingresses_paths import ingress_path_conflict
+from hubops.engine.probes.ingresses_tls import ingress_tls_secret_missing
 from hubops.engine.probes.keda import keda_paused, keda_scaler_failing
 from hubops.engine.probes.leases import lease_not_renewed
 from hubops.engine.probes.load_balancers import load_balancer_pending
@@ -48,6 +51,7 @@ PROBES: dict[str, Probe] = {
     "alert_without_runbook": alert_without_runbook,
     "apiservice_unavailable": apiservice_unavailable,
     "certificate_expires_soon": certificate_expires_soon,
+    "coredns_errors": coredns_errors,
     "crash_looping": crash_looping,
     "critical_alert_firing": critical_alert_firing,
     "critical_alert_inhibited": critical_alert_inhibited,
@@ -59,6 +63,7 @@ PROBES: dict[str, Probe] = {
     "image_pull_failing": image_pull_failing,
     "ingress_backend_missing": ingress_backend_missing,
     "ingress_path_conflict": ingress_path_conflict,
+    "ingress_tls_secret_missing": ingress_tls_secret_missing,
     "ingress_without_address": ingress_without_address,
     "inhibit_rule_too_wide": inhibit_rule_too_wide,
     "keda_paused": keda_paused,
@@ -82,6 +87,7 @@ PROBES: dict[str, Probe] = {
     "pod_pending": pod_pending,
     "pv_not_reclaimed": pv_not_reclaimed,
     "pv_released": pv_released,
+    "pod_stuck_terminating": pod_stuck_terminating,
     "pvc_pending": pvc_pending,
     "pvc_resize_stuck": pvc_resize_stuck,
     "rule_group_failing": rule_group_failing,
