@@ -155,10 +155,10 @@ def _name(taint: Taint) -> str:
 def untolerated(node: Node, pod: Pod) -> tuple[Taint, ...]:
     """The taints of *node* that keep *pod* away from it."""
     hard = (taint for taint in node.spec.taints if taint.effect in {"NoSchedule", "NoExecute"})
-    return tuple(taint for taint in hard if not any(_tolerates(item, taint) for item in pod.spec.tolerations))
+    return tuple(taint for taint in hard if not any(tolerates(item, taint) for item in pod.spec.tolerations))
 
 
-def _tolerates(toleration: Toleration, taint: Taint) -> bool:
+def tolerates(toleration: Toleration, taint: Taint) -> bool:
     """As the API's Toleration.ToleratesTaint: no effect and no key match any, the operator's default is Equal."""
     if toleration.effect not in {"", taint.effect} or toleration.key not in {"", taint.key}:
         return False
