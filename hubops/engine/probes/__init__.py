@@ -36,6 +36,7 @@ from hubops.engine.probes.nodes import node_not_ready, node_pressure
 from hubops.engine.probes.pending import pod_pending
 from hubops.engine.probes.readiness import not_ready
 from hubops.engine.probes.redundancy import single_replica_behind_ingress
+from hubops.engine.probes.restarts import pod_restarts_unusual
 from hubops.engine.probes.rules import alert_without_runbook, rule_group_failing
 from hubops.engine.probes.scaling import hpa_at_maximum, hpa_unable_to_scale
 from hubops.engine.probes.scaling_conflicts import hpa_conflict, vpa_conflict
@@ -87,6 +88,7 @@ PROBES: dict[str, Probe] = {
     "pod_pending": pod_pending,
     "pv_not_reclaimed": pv_not_reclaimed,
     "pv_released": pv_released,
+    "pod_restarts_unusual": pod_restarts_unusual,
     "pod_stuck_terminating": pod_stuck_terminating,
     "pvc_pending": pvc_pending,
     "pvc_resize_stuck": pvc_resize_stuck,
