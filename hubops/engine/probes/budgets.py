@@ -56,31 +56,37 @@ def selected(view: View, item: PodDisruptionBudget) -> list[Pod]:
 
 def _blocking(view: View, item: PodDisruptionBudget) -> Hit:
     status = item.status
-    state = condition(status.conditions, "DisruptionAllowed")
     behind = selected(view, item)
     unready = [pod for pod in behind if not pods.ready(pod)]
-    never = status.desired_healthy >= status.expected_pods
     waiting = sorted({pod.spec.node_name for pod in behind if _cordoned(view, pod)})
-    if state is not None and state.reason == "SyncFailed":
-        words = f"allows no eviction, because its pods cannot be counted: {state.message}"
-    elif never:
-        words = f"never allows an eviction: {_rule(item)}, and there are {status.expected_pods}"
-    else:
-        words = (
-            f"allows no eviction: {status.current_healthy} of {status.expected_pods} pods are healthy, {_rule(item)}"
-        )
-    healthy = never and status.current_healthy >= status.expected_pods
     held = f"; the drain of {', '.join(waiting[:3])} waits for it" if waiting else ""
+    by_design = _never(item) and status.current_healthy >= status.expected_pods and not waiting
+    state = condition(status.conditions, "DisruptionAllowed")
     return Hit(
         ref=reference(item),
-        summary=evidence.bounded(words + held, 300),
+        summary=evidence.bounded(_why(item) + held, 300),
         evidence=tuple(_evidence(item, unready)),
         value=Value(float(status.current_healthy), "pods"),
         since=state.last_transition_time if state else None,
-        severity="info" if healthy and not waiting else None,
+        severity="info" if by_design else None,
         depends_on=tuple(dict.fromkeys(ref for pod in unready for ref in _behind(view, pod))),
         details={"selector": _shown(item)} | ({"node": waiting[0]} if waiting else {}),
     )
+
+
+def _never(item: PodDisruptionBudget) -> bool:
+    """Whether not even all pods being healthy would let one go."""
+    return 0 < item.status.expected_pods <= item.status.desired_healthy
+
+
+def _why(item: PodDisruptionBudget) -> str:
+    status = item.status
+    state = condition(status.conditions, "DisruptionAllowed")
+    if state is not None and state.reason == "SyncFailed":
+        return f"allows no eviction, because its pods cannot be counted: {state.message}"
+    if _never(item):
+        return f"never allows an eviction: {_rule(item)}, and there are {status.expected_pods}"
+    return f"allows no eviction: {status.current_healthy} of {status.expected_pods} pods are healthy, and {_rule(item)}"
 
 
 def _behind(view: View, pod: Pod) -> tuple[Ref, ...]:
@@ -93,10 +99,10 @@ def _cordoned(view: View, pod: Pod) -> bool:
 
 
 def _rule(item: PodDisruptionBudget) -> str:
-    """What the budget demands, in words: "2 have to stay healthy (minAvailable 100%)"."""
+    """What the budget demands, in words: "2 pods must stay healthy (minAvailable 100%)"."""
     least, most = item.spec.min_available, item.spec.max_unavailable
     written = f"minAvailable {least}" if least is not None else f"maxUnavailable {most}"
-    return f"{item.status.desired_healthy} have to stay healthy ({written})"
+    return f"{evidence.counted(item.status.desired_healthy, 'pod')} must stay healthy ({written})"
 
 
 def _shown(item: PodDisruptionBudget) -> str:

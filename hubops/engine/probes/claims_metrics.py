@@ -44,16 +44,22 @@ def volume_metrics_missing(view: View, *, grace: timedelta) -> Iterator[Hit]:
     """Claims that a pod has had mounted for longer than *grace* and that were not measured for as long, by class.
 
     Info where no claim of the class has ever been: its driver does not measure. Warning where others are, or where
-    they were until lately. Raw block volumes have no file system to be measured.
+    they were until lately. Where Prometheus has no such series at all, it is one finding about the cluster. Raw block
+    volumes have no file system to be measured.
     """
     by_class: dict[str, list[_Mounted]] = defaultdict(list)
     for item in _mounted(view, grace):
-        by_class[item.claim.spec.storage_class_name or ""].append(item)
+        by_class[(item.claim.spec.storage_class_name or "") if _measures(view) else ""].append(item)
     for name, items in sorted(by_class.items()):
         blind = [item for item in items if item.age is None or item.age > grace.total_seconds()]
         known = len(blind) < len(items) or any(item.age is not None for item in blind)
         for item in blind:
             yield _hit(view, name, item, blind, len(items), known)
+
+
+def _measures(view: View) -> bool:
+    """Whether Prometheus knows of any measured claim."""
+    return bool(view.snapshot.metrics.get(AGES))
 
 
 def _mounted(view: View, grace: timedelta) -> Iterator[_Mounted]:
@@ -79,7 +85,9 @@ def _mounted(view: View, grace: timedelta) -> Iterator[_Mounted]:
 def _hit(view: View, name: str, item: _Mounted, blind: list[_Mounted], mounted: int, known: bool) -> Hit:
     ref = Ref("StorageClass", name) if name else Ref("Cluster", view.snapshot.cluster)
     several = evidence.counted(mounted, "mounted claim")
-    if not known:
+    if not _measures(view):
+        known, words = True, f"Prometheus has no volume metrics of any kubelet: none of {several} is measured"
+    elif not known:
         words = f"no kubelet measures any of its {several}: driver {_driver(view, item.claim)} may not tell"
     else:
         words = f"{len(blind)} of {several} not measured by a kubelet: nobody sees them fill up"
