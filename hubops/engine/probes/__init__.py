@@ -9,6 +9,8 @@ from hubops.engine.probes.alerts_lasting import warning_alert_firing
 from hubops.engine.probes.apiservices import apiservice_unavailable
 from hubops.engine.probes.attachments import volume_attachment_stuck
 from hubops.engine.probes.budgets import pdb_blocks_drain, pdb_overlap, pdb_selects_nothing
+from hubops.engine.probes.capacity import node_pods_nearly_full
+from hubops.engine.probes.capacity_spare import capacity_without_one_node
 from hubops.engine.probes.certificates import certificate_expires_soon
 from hubops.engine.probes.claims import pvc_pending
 from hubops.engine.probes.claims_metrics import volume_metrics_missing
@@ -32,8 +34,11 @@ from hubops.engine.probes.logs_stopped import logs_stopped
 from hubops.engine.probes.memory import oom_killed
 from hubops.engine.probes.namespaces import namespace_stuck_terminating
 from hubops.engine.probes.network_policies_dns import network_policy_denies_dns
+from hubops.engine.probes.node_certificates import kubelet_csr_pending
+from hubops.engine.probes.node_state import node_cordoned, node_problem, node_runs_nothing
 from hubops.engine.probes.nodes import node_not_ready, node_pressure
 from hubops.engine.probes.pending import pod_pending
+from hubops.engine.probes.probing import pod_probe_failing
 from hubops.engine.probes.readiness import not_ready
 from hubops.engine.probes.redundancy import single_replica_behind_ingress
 from hubops.engine.probes.restarts import pod_restarts_unusual
@@ -45,12 +50,15 @@ from hubops.engine.probes.silences import silence_hides_critical, silence_matche
 from hubops.engine.probes.snapshots import volume_snapshot_not_ready
 from hubops.engine.probes.storage_classes import storage_class_default
 from hubops.engine.probes.terminating import finalizer_stuck
+from hubops.engine.probes.versions import kubelet_version_skew
 from hubops.engine.probes.volumes import pv_not_reclaimed, pv_released
 from hubops.engine.probes.webhooks import webhook_without_endpoints
+from hubops.engine.probes.zones import zone_down, zones_unequal
 
 PROBES: dict[str, Probe] = {
     "alert_without_runbook": alert_without_runbook,
     "apiservice_unavailable": apiservice_unavailable,
+    "capacity_without_one_node": capacity_without_one_node,
     "certificate_expires_soon": certificate_expires_soon,
     "coredns_errors": coredns_errors,
     "crash_looping": crash_looping,
@@ -70,14 +78,20 @@ PROBES: dict[str, Probe] = {
     "keda_paused": keda_paused,
     "keda_scaler_failing": keda_scaler_failing,
     "kube_state_metrics_missing": kube_state_metrics_missing,
+    "kubelet_csr_pending": kubelet_csr_pending,
+    "kubelet_version_skew": kubelet_version_skew,
     "lease_not_renewed": lease_not_renewed,
     "load_balancer_pending": load_balancer_pending,
     "logs_stopped": logs_stopped,
     "namespace_stuck_terminating": namespace_stuck_terminating,
     "network_policy_denies_dns": network_policy_denies_dns,
+    "node_cordoned": node_cordoned,
     "node_exporter_missing": node_exporter_missing,
     "node_not_ready": node_not_ready,
+    "node_pods_nearly_full": node_pods_nearly_full,
     "node_pressure": node_pressure,
+    "node_problem": node_problem,
+    "node_runs_nothing": node_runs_nothing,
     "not_ready": not_ready,
     "oom_killed": oom_killed,
     "pdb_blocks_drain": pdb_blocks_drain,
@@ -86,10 +100,11 @@ PROBES: dict[str, Probe] = {
     "pod_config_error": pod_config_error,
     "pod_evicted": pod_evicted,
     "pod_pending": pod_pending,
-    "pv_not_reclaimed": pv_not_reclaimed,
-    "pv_released": pv_released,
+    "pod_probe_failing": pod_probe_failing,
     "pod_restarts_unusual": pod_restarts_unusual,
     "pod_stuck_terminating": pod_stuck_terminating,
+    "pv_not_reclaimed": pv_not_reclaimed,
+    "pv_released": pv_released,
     "pvc_pending": pvc_pending,
     "pvc_resize_stuck": pvc_resize_stuck,
     "rule_group_failing": rule_group_failing,
@@ -106,4 +121,6 @@ PROBES: dict[str, Probe] = {
     "warning_alert_firing": warning_alert_firing,
     "watchdog_missing": watchdog_missing,
     "webhook_without_endpoints": webhook_without_endpoints,
+    "zone_down": zone_down,
+    "zones_unequal": zones_unequal,
 }

@@ -145,8 +145,9 @@ def _killed(events: tuple[Event, ...]) -> str | None:
     for event in events:
         if event.reason == "FailedPostStartHook":
             return "postStart hook fails"
-        if event.reason == "Unhealthy" and event.message.startswith(("Liveness probe", "Startup probe")):
-            text = event.message[:1].lower() + event.message[1:]
+        said = evidence.said(event)
+        if event.reason == "Unhealthy" and said.startswith(("Liveness probe", "Startup probe")):
+            text = said[:1].lower() + said[1:]
             return evidence.bounded(text.replace("probe failed", "probe fails", 1), 160)
     return None
 

@@ -45,6 +45,11 @@ def from_condition(condition: Condition) -> Evidence:
     return fact(f"{condition.type}={condition.status}{reason}{message}", condition.last_transition_time)
 
 
+def said(event: Event) -> str:
+    """The message of *event*, without the mark of a recorder that has combined similar ones (client-go)."""
+    return event.message.removeprefix("(combined from similar events): ")
+
+
 def from_event(event: Event) -> Evidence:
     times = f" (x{event.times})" if event.times > 1 else ""
     return Evidence("event", bounded(f"{event.reason}{times}: {event.message}"), event.last_seen)

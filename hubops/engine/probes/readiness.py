@@ -95,7 +95,7 @@ def _container_reason(slot: Slot, events: tuple[Event, ...]) -> str:
     kind = "startup" if slot.status.started is False and slot.spec.startup_probe else "readiness"
     failed = evidence.newest(events, "Unhealthy", containing=f"{kind.capitalize()} probe")
     if failed is not None:
-        said = failed.message.partition(": ")[2].strip()
+        said = evidence.said(failed).partition(": ")[2].strip()
         return f"{kind} probe of {slot.title} fails" + (f": {said}" if said else "")
     probe_of = slot.spec.startup_probe if kind == "startup" else slot.spec.readiness_probe
     return f"{slot.title} is not ready" + ("" if probe_of else ", though it has no readiness probe")
