@@ -13,6 +13,7 @@ at: 2d              # and the moment on that time line at which the query is ask
 samples: []         # {query: logql | examines, labels, value}: what Loki answers to a logql check, or with the query
                     # itself to a probe
 lines: []           # the sample lines that Loki gives for every series
+server_version: v1.33.1  # of the API server
 unread: {}          # evidence that could not be read, and why
 expect: []          # fires*: {ref, summary: [words], severity, affected, evidence: [words], details, symptoms}
 """
@@ -76,6 +77,7 @@ class Fixture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     at: str = "2d"
     samples: tuple[LokiSample, ...] = ()
     lines: tuple[LogLine, ...] = ()
+    server_version: str | None = None
     unread: dict[str, str] = {}
     expect: tuple[Expected, ...] = ()
 
@@ -100,6 +102,7 @@ def snapshot(fixture: Fixture, checks: list[Check]) -> Snapshot:
         hubops_version="0",
         cluster="fixture",
         taken_at=fixture.taken_at,
+        server_version=fixture.server_version,
         objects=_objects(fixture),
         custom=_custom(fixture),
         metrics=metrics,

@@ -8,13 +8,12 @@ from itertools import islice
 
 from hubops.engine.probe import probe
 from hubops.engine.probes import evidence, pods
+from hubops.engine.probes.node_facts import ZONE, is_leaving, young
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref, Value
 from hubops.model.kube.core import Node, NodeCondition, Pod
 from hubops.model.quantity import human_duration
 
-#: Taints of autoscalers on a node that they drain and remove.
-_LEAVING = frozenset({"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"})
 _PRESSURES = {
     "MemoryPressure": "memory is running out: the kubelet evicts pods",
     "DiskPressure": "disk space or inodes are running out: the kubelet deletes images and evicts pods",
@@ -33,10 +32,10 @@ def node_not_ready(view: View, *, grace: timedelta, leaving: timedelta) -> Itera
     """
     for node in view.objects.nodes:
         state = _state(node, "Ready")
-        if (state is not None and state.status == "True") or _young(view, node, grace):
+        if (state is not None and state.status == "True") or young(view, node, grace):
             continue
         since = state.last_transition_time if state else node.metadata.creation_timestamp
-        if _is_leaving(node) and not pods.longer_than(view, since, leaving):
+        if is_leaving(node) and not pods.longer_than(view, since, leaving):
             continue
         yield _hit(view, node, _reason(node, state), *([state] if state else []))
 
@@ -46,21 +45,12 @@ def node_pressure(view: View, *, grace: timedelta) -> Iterator[Hit]:
     """Nodes older than *grace* that report pressure on memory, disk or process ids, or no network."""
     for node in view.objects.nodes:
         states = [state for kind in _PRESSURES if (state := _state(node, kind)) and state.status == "True"]
-        if states and not _young(view, node, grace):
+        if states and not young(view, node, grace):
             yield _hit(view, node, "; ".join(_PRESSURES[state.type] for state in states), *states)
 
 
 def _state(node: Node, kind: str) -> NodeCondition | None:
     return next((item for item in node.status.conditions if item.type == kind), None)
-
-
-def _young(view: View, node: Node, grace: timedelta) -> bool:
-    created = node.metadata.creation_timestamp
-    return created is not None and view.now - created < grace
-
-
-def _is_leaving(node: Node) -> bool:
-    return node.metadata.deletion_timestamp is not None or any(taint.key in _LEAVING for taint in node.spec.taints)
 
 
 def _reason(node: Node, state: NodeCondition | None) -> str:
@@ -82,6 +72,7 @@ def _hit(view: View, node: Node, summary: str, *states: NodeCondition) -> Hit:
         evidence=tuple(_evidence(view, node, states, here)),
         value=Value(float(len(here)), "pods"),
         since=min(since, default=None if states else node.metadata.creation_timestamp),
+        depends_on=(Ref("Zone", zone),) if (zone := node.metadata.labels.get(ZONE)) else (),
         details={"node": node.name},
     )
 

@@ -121,7 +121,7 @@ def explain(answer: Answer, pod: Pod, view: View) -> str:
 
 def _words(reason: str, pod: Pod, view: View) -> str:
     if short := re.match(r"^Insufficient (\S+)$", reason):
-        return f"lack {short.group(1)} (asks {_amount(short.group(1), requested(pod, short.group(1)))})"
+        return f"lack {short.group(1)} (asks {amount(short.group(1), requested(pod, short.group(1)))})"
     if "taint" in reason:
         return _taint_words(reason, pod, view)
     if missing := re.search(r'persistentvolumeclaim "(.+?)" not found', reason):
@@ -191,7 +191,8 @@ def _request(container: Container, resource: str) -> float:
         return 0.0
 
 
-def _amount(resource: str, number: float) -> str:
+def amount(resource: str, number: float) -> str:
+    """*number* of *resource* in its unit: "1.5 cores", "512.0 MiB", "3"."""
     if resource == "cpu":
         return f"{number:g} core{'s' if number != 1 else ''}"
     if resource in {"memory", "ephemeral-storage"} or resource.startswith("hugepages-"):
