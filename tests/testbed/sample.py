@@ -310,8 +310,10 @@ def apply(bed: Testbed, say: Callable[[str], None]) -> None:
     concurrently(api.apply, first)
     concurrently(api.apply, nodes())
     concurrently(api.apply, [*workloads(), *stack(bed), *load(PLATFORM / "edges.yaml")])
-    poll(lambda: api.serves("Certificate"), "cert-manager's CRDs served")
-    concurrently(api.apply, [issuer(), *(certificate(*each) for each in CERTIFICATES)])
+    extensions = load(PLATFORM / "extensions.yaml")
+    kinds = ["Certificate", *(item["kind"] for item in extensions)]
+    poll(lambda: all(api.serves(kind) for kind in kinds), "the CRDs served")
+    concurrently(api.apply, [issuer(), *(certificate(*each) for each in CERTIFICATES), *extensions])
     poll(lambda: settled(bed), "the platform ready", 120, every=0.3)
     bed.backdate(AGE, *(f"/registry/{kind}/" for kind in AGED))
     restarted_long_ago(bed)
@@ -325,7 +327,8 @@ def apply(bed: Testbed, say: Callable[[str], None]) -> None:
 AGED = ("namespaces", "minions", "pods", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs",
         "services/specs", "endpointslices", "persistentvolumeclaims", "persistentvolumes", "ingress",
         "horizontalpodautoscalers", "poddisruptionbudgets", "storageclasses", "controllerrevisions",
-        "cert-manager.io/certificates", "validatingwebhookconfigurations", "serviceaccounts")  # fmt: skip
+        "cert-manager.io/certificates", "keda.sh", "autoscaling.k8s.io", "snapshot.storage.k8s.io",
+        "validatingwebhookconfigurations", "serviceaccounts")  # fmt: skip
 
 
 def write_config(bed: Testbed) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tests.testbed.errors import TestbedError
-from tests.testbed.faults import cluster, pods, scheduling, signals
+from tests.testbed.faults import cluster, pods, scaling, scheduling, signals, storage
 from tests.testbed.faults.base import Expected, Fault
 
 FAULTS: dict[str, Fault] = {
-    fault.name: fault for fault in (*pods.FAULTS, *scheduling.FAULTS, *cluster.FAULTS, *signals.FAULTS)
+    fault.name: fault for module in (pods, scheduling, cluster, signals, scaling, storage) for fault in module.FAULTS
 }
 
 
