@@ -310,10 +310,9 @@ def apply(bed: Testbed, say: Callable[[str], None]) -> None:
     concurrently(api.apply, first)
     concurrently(api.apply, nodes())
     concurrently(api.apply, [*workloads(), *stack(bed), *load(PLATFORM / "edges.yaml")])
-    extensions = load(PLATFORM / "extensions.yaml")
-    kinds = ["Certificate", *(item["kind"] for item in extensions)]
-    poll(lambda: all(api.serves(kind) for kind in kinds), "the CRDs served")
-    concurrently(api.apply, [issuer(), *(certificate(*each) for each in CERTIFICATES), *extensions])
+    custom = [issuer(), *(certificate(*each) for each in CERTIFICATES), *load(PLATFORM / "extensions.yaml")]
+    poll(lambda: all(map(api.serves, {item["kind"] for item in custom})), "the kinds of all CRDs served")
+    concurrently(api.apply, custom)
     poll(lambda: settled(bed), "the platform ready", 120, every=0.3)
     bed.backdate(AGE, *(f"/registry/{kind}/" for kind in AGED))
     restarted_long_ago(bed)
