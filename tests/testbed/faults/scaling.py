@@ -23,6 +23,7 @@ class Standing(Fault):
 
     path: str
     objects: tuple[Object, ...]
+    since: dt.timedelta = SINCE
     event: tuple[str, str, str] | None = None  # reason, message and component of a Warning about the first of them
 
     def inject(self, bed: Testbed) -> None:
@@ -33,7 +34,7 @@ class Standing(Fault):
         self.settle(bed)
         for obj in self.objects:
             within = obj["metadata"].get("namespace")
-            bed.backdate(SINCE, "/".join(filter(None, ("/registry", self.path, within, obj["metadata"]["name"]))))
+            bed.backdate(self.since, "/".join(filter(None, ("/registry", self.path, within, obj["metadata"]["name"]))))
 
     def settle(self, bed: Testbed) -> None:
         """Returns when the controllers have said what they think of it; most of what stands has none here."""
@@ -108,6 +109,13 @@ _SCALED: Object = {
         ],
     },
 }  # fmt: skip
+_PAUSED = _SCALED | {
+    "metadata": meta("payments", "payments-api"),
+    "status": {
+        "lastActiveTime": now(),
+        "conditions": [{"type": "Paused", "status": "True", "reason": "ScaledObjectPaused"}],
+    },
+}
 _VERTICAL: Object = {
     "apiVersion": "autoscaling.k8s.io/v1",
     "kind": "VerticalPodAutoscaler",
@@ -156,6 +164,13 @@ FAULTS: tuple[Fault, ...] = (
         ),
     ),
     Standing(
+        "hpa-conflict",
+        Expected("hpa-conflict", "Deployment", "shop", "frontend", "frontend, frontend-chart"),
+        (),
+        "horizontalpodautoscalers",
+        (_autoscaler("frontend-chart", "frontend", {"type": "ScalingActive", "status": "True"}),),
+    ),
+    Standing(
         "vpa-conflict",
         Expected("vpa-conflict", "Deployment", "shop", "frontend", "cpu request"),
         (),
@@ -168,7 +183,7 @@ FAULTS: tuple[Fault, ...] = (
         (),
         "keda.sh/scaledobjects",
         (_SCALED,),
-        ("KEDAScalerFailed", _BROKER, "keda-operator"),
+        event=("KEDAScalerFailed", _BROKER, "keda-operator"),
     ),
     Budget(
         "pdb-blocks-drain",
@@ -179,6 +194,22 @@ FAULTS: tuple[Fault, ...] = (
         "poddisruptionbudgets",
         (_budget("data", "redis", "redis", minAvailable=1),),
         app="redis",
+    ),
+    Standing(
+        "keda-paused",
+        Expected("keda-paused", "ScaledObject", "payments", "payments-api", "ScaledObjectPaused"),
+        (),
+        "keda.sh/scaledobjects",
+        (_PAUSED,),
+        dt.timedelta(days=5),
+    ),
+    Budget(
+        "pdb-selects-nothing",
+        Expected("pdb-selects-nothing", "PodDisruptionBudget", "shop", "kart", "has app="),
+        (),
+        "poddisruptionbudgets",
+        (_budget("shop", "kart", "kart", maxUnavailable=1),),
+        dt.timedelta(days=5),
     ),
     Budget(
         "pdb-overlap",

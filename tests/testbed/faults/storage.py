@@ -21,16 +21,19 @@ _DRIVER = "ebs.csi.aws.com"
 
 @dataclass(frozen=True)
 class ReleasedVolume(Fault):
-    """A claim is deleted, and the real controller releases its volume, which is to be kept."""
+    """A claim is deleted, and the real controller releases its volume; no driver is here to delete it."""
 
     claim_name: str
+    policy: str
 
     @property
     def volume(self) -> Object:
-        return volume("data", self.claim_name, "20Gi", self.expect.name)
+        made = volume("data", self.claim_name, "20Gi")
+        made["spec"]["persistentVolumeReclaimPolicy"] = self.policy
+        return made
 
     def inject(self, bed: Testbed) -> None:
-        name, made = self.volume["metadata"]["name"], claim("data", self.claim_name, "20Gi", self.expect.name)
+        name, made = self.volume["metadata"]["name"], claim("data", self.claim_name, "20Gi")
 
         def phase(wanted: str) -> bool:
             found = bed.api.get("PersistentVolume", None, name)
@@ -44,7 +47,7 @@ class ReleasedVolume(Fault):
         bed.backdate(WEEKS, f"/registry/persistentvolumes/{name}")
 
     def clear(self, bed: Testbed) -> None:
-        remove(bed, claim("data", self.claim_name, "20Gi", self.expect.name), self.volume)
+        remove(bed, claim("data", self.claim_name, "20Gi"), self.volume)
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,18 @@ _SECOND_DEFAULT: Object = {
 
 FAULTS: tuple[Fault, ...] = (
     ReleasedVolume(
-        "pv-released", Expected("pv-released", "StorageClass", None, "fast-ssd", "old-orders"), (), "old-orders"
+        "pv-released",
+        Expected("pv-released", "StorageClass", None, "fast-ssd", "pvc-data-old-orders"),
+        (),
+        "old-orders",
+        "Retain",
+    ),
+    ReleasedVolume(
+        "pv-not-reclaimed",
+        Expected("pv-not-reclaimed", "PersistentVolume", None, "pvc-data-old-carts", "data/old-carts"),
+        (),
+        "old-carts",
+        "Delete",
     ),
     Standing(
         "volume-attachment-stuck",
