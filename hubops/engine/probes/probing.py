@@ -40,7 +40,8 @@ def pod_probe_failing(
 
 def _is(event: Event, kind: str, started: datetime) -> bool:
     """Whether *event* is of that probe, and of this run of the container."""
-    return evidence.said(event).startswith(f"{kind} probe") and event.last_seen is not None and event.last_seen > started
+    of_this_run = event.last_seen is not None and event.last_seen > started
+    return of_this_run and evidence.said(event).startswith(f"{kind} probe")
 
 
 def _goes_on(
