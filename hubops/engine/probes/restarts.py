@@ -73,11 +73,11 @@ def _answer(view: View, evidence_name: str) -> tuple[Sample, ...]:
 def _restarted(view: View, restarts: int) -> Iterator[tuple[Pod, Slot]]:
     """The containers that may have restarted that often in a day: those whose last end is no older.
 
-    What waits to be started again is in a loop, of which pod-crash-looping and pod-oom-killed speak.
+    What waits to be started again is in a loop, of which pod-crash-looping and pod-oom-killed speak: here it runs.
     """
     for pod in filter(pods.alive, view.objects.pods):
         for slot in pods.slots(pod):
-            if slot.status.restart_count < restarts or slot.waiting in pods.WAITING_AFTER_FAILURE:
+            if slot.status.restart_count < restarts or slot.status.state.running is None:
                 continue
             ended = last_end(slot)
             if ended is None or ended.finished_at is None or view.now - ended.finished_at <= _DAY:
