@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 import click
 
@@ -128,9 +129,9 @@ def deliver(report: Report, outputs: Sequence[Output], runbooks: Mapping[str, st
         raise UsageError("; ".join(problems))
 
 
-def rendering(runbooks: Mapping[str, str]) -> Rendering:
-    """How text for standard output is to look."""
-    screen = terminal.screen()
+def rendering(runbooks: Mapping[str, str], stream: TextIO | None = None) -> Rendering:
+    """How text for *stream*, standard output by default, is to look."""
+    screen = terminal.screen(stream)
     return Rendering(width=screen.width, color=screen.color, unicode=screen.unicode, runbooks=runbooks)
 
 

@@ -56,8 +56,13 @@ def _finding(finding: Finding) -> Finding:
 
 
 def _evidence(evidence: Evidence) -> Evidence:
-    text = _COLOURS.sub("", evidence.text) if evidence.kind == "log" else evidence.text
+    text = uncoloured(evidence.text) if evidence.kind == "log" else evidence.text
     return replace(evidence, text=_prose(text, EVIDENCE), at=evidence.at and _utc(evidence.at))
+
+
+def uncoloured(text: str) -> str:
+    """*text* without the colours that a program wrote for a terminal."""
+    return _COLOURS.sub("", text)
 
 
 def _symptom(symptom: Symptom) -> Symptom:

@@ -78,6 +78,10 @@ class Page:
         """A line that must not be broken even where it is wider than the page."""
         self._lines.append(Text(" " * indent + line, style=STYLES["command"]))
 
+    def verbatim(self, line: str, *, indent: int = 4) -> None:
+        """A line of what another program wrote, in its own columns."""
+        self._lines.append(Text(" " * indent + line if line else ""))
+
     def text(self) -> str:
         """All lines; without trailing blanks, with a line break at the end of each."""
         for line in self._lines:
