@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from tests.testbed.errors import TestbedError
-from tests.testbed.faults import cluster, pods, scaling, scheduling, signals, storage
+from tests.testbed.faults import cluster, lifecycle, pods, scaling, scheduling, signals, storage
 from tests.testbed.faults.base import Expected, Fault
 
 FAULTS: dict[str, Fault] = {
-    fault.name: fault for module in (pods, scheduling, cluster, signals, scaling, storage) for fault in module.FAULTS
+    fault.name: fault
+    for module in (pods, lifecycle, scheduling, cluster, signals, scaling, storage)
+    for fault in module.FAULTS
 }
 
 

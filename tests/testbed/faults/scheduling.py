@@ -96,6 +96,9 @@ def _affinity(key: str, value: str) -> Object:
     return {"affinity": {"nodeAffinity": required}}
 
 
+_BY_RACK = {"maxSkew": 1, "topologyKey": "example.com/rack", "whenUnsatisfiable": "DoNotSchedule"}
+
+
 def _pending(variant: str, name: str, cause: str, pod: Object, also: tuple[str, ...] = (), **limits: str) -> Fault:
     expect = Expected("pod-pending", "Deployment", "data", name, cause)
     spool = claim("data", _CLAIM, "20Gi", "standard-hdd") if "volumes" in pod else None
@@ -110,6 +113,7 @@ FAULTS: tuple[Fault, ...] = (
     _pending("cpu", "trainer", "Insufficient cpu", {}, cpu="64"),
     _pending("taint", "embedder", "untolerated taint", {"nodeSelector": {"node.example.com/pool": "gpu"}}),
     _pending("affinity", "arm-builder", "affinity", _affinity("kubernetes.io/arch", "arm64")),
+    _pending("spread", "ranker", "example.com/rack of its topology spread", {"topologySpreadConstraints": [_BY_RACK]}),
     _pending("unbound-claim", "spooler", "unbound", _VOLUMES, ("pvc-pending",)),
     OverQuota(
         "deployment-unavailable/quota",
