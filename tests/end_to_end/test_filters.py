@@ -18,10 +18,10 @@ def test_what_is_not_shown_is_counted(hubops: Program, testbed: Testbed) -> None
     fault.inject(testbed)
     try:
         whole, inside, outside, critical = together(
-            lambda flags: hubops.json("daily", *flags),
+            lambda flags: hubops.json("check", "pod-crash-looping", *flags),
             [(), ("--namespace", namespace), ("--namespace", "kube-*"), ("--severity", "critical")],
         )
-        plain = hubops("daily", "-n", "kube-*", "--output", "plain")
+        plain = hubops("check", "pod-crash-looping", "-n", "kube-*", "--output", "plain")
     finally:
         fault.clear(testbed)
     (found,) = whole.report["findings"]
