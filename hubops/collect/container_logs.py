@@ -1,4 +1,4 @@
-"""The last lines before a crash, for the containers that crash: evidence "container-logs".
+"""The last lines before a crash, and of init containers that do not finish: evidence "container-logs".
 
 It only enriches findings. One pod stands for all of its owner, because replicas crash for the same reason.
 """
@@ -17,7 +17,7 @@ from hubops.collect.logs import inoffensive
 from hubops.collect.part import Part, Progress
 from hubops.collect.threads import gather
 from hubops.errors import ClusterUnreachable, Permanent, Retryable, SourceError
-from hubops.model.kube.core import ContainerStateTerminated, Pod
+from hubops.model.kube.core import ContainerStateTerminated, ContainerStatus, Pod
 from hubops.model.snapshot import ContainerLog, LogLine
 
 EVIDENCE = "container-logs"
@@ -27,6 +27,8 @@ LINES = 15
 AT_ONCE = 4
 #: A container that failed longer ago and has run since is not in trouble.
 RECENTLY = timedelta(hours=1)
+#: An init container that works for longer than this may wait for something that does not come.
+AT_WORK = timedelta(minutes=10)
 #: What shippers of logs call the labels of a stream: promtail and Alloy, OpenTelemetry, fluent-bit, Vector.
 _NAMES = {
     "namespace": ("namespace", "k8s_namespace_name", "kubernetes_namespace_name", "namespace_name"),
@@ -92,9 +94,9 @@ def read_container_logs(
 
 
 def troubled(pods: Iterable[Pod], at: datetime) -> list[Troubled]:
-    """The containers that wait to be started after a crash, or failed within the last hour: the worst first.
+    """The containers that wait to be started after a crash, failed within the last hour, or hold their pod's start.
 
-    One pod, the one that crashed last, for each owner and container name; no more than CONTAINERS in all.
+    The worst first. One pod, the one that crashed last, for each owner and container name; no more than CONTAINERS in all.
     """
     found: dict[tuple[str, str, str], Troubled] = {}
     for item in (item for pod in pods for item in _of_pod(pod, at)):
@@ -113,19 +115,27 @@ def _of_pod(pod: Pod, at: datetime) -> Iterator[Troubled]:
     for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
         waiting = status.state.waiting is not None and status.state.waiting.reason == "CrashLoopBackOff"
         ended = status.state.terminated or status.last_state.terminated
-        if not waiting and not (ended and _failed_recently(ended, at)):
+        holds = _holds(pod, status, at)
+        if not waiting and not holds and not (ended and _failed_recently(ended, at)):
             continue
-        end = (ended and ended.finished_at) or at
+        end = at if holds else (ended and ended.finished_at) or at
         yield Troubled(
             namespace=pod.namespace,
             pod=pod.name,
             container=status.name,
             owner=f"{controller.kind}/{controller.name}" if controller else pod.name,
-            start=(ended and ended.started_at) or end - RECENTLY,
+            start=end - RECENTLY if holds else (ended and ended.started_at) or end - RECENTLY,
             end=end,
             waiting=waiting,
-            previous=status.state.terminated is None,
+            previous=status.state.terminated is None and not holds,
         )
+
+
+def _holds(pod: Pod, status: ContainerStatus, at: datetime) -> bool:
+    """Whether it is an init container that has been at work for long, while its pod waits to start."""
+    running = status.state.running
+    long = running is not None and running.started_at is not None and at - running.started_at >= AT_WORK
+    return long and pod.status.phase == "Pending" and status in pod.status.init_container_statuses
 
 
 def _failed_recently(ended: ContainerStateTerminated, at: datetime) -> bool:

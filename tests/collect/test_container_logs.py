@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from hubops.clients.http import DirectTransport
 from hubops.clients.loki import Loki
@@ -64,6 +65,18 @@ def test_what_crashes_is_chosen_and_what_does_not_is_not() -> None:
     assert chosen(pod("done", (ended(10, exit_code=0), ContainerState()))) == []
     assert chosen(pod("fine", (RUNNING, ContainerState()))) == []
     assert chosen(pod("pulls", (ContainerState(waiting=ContainerStateWaiting(reason="ErrImagePull")), RUNNING))) == []
+
+
+def test_an_init_container_that_holds_its_pod_is_chosen_with_its_present_log() -> None:
+    def waits(minutes: float, phase: str = "Pending", init: bool = True) -> Pod:
+        running = ContainerState(running=ContainerStateRunning(started_at=AT - timedelta(minutes=minutes)))
+        made = pod("held", (running, ended(50)), init=init)
+        return Pod(metadata=made.metadata, status=structs.replace(made.status, phase=phase))
+
+    assert chosen(waits(11)) == [("held", "c0", False)]
+    assert chosen(waits(9)) == [("held", "c0", True)]  # for its crash of before
+    assert chosen(waits(11, phase="Running")) == [("held", "c0", True)]
+    assert chosen(waits(11, init=False)) == [("held", "c0", True)]
 
 
 def test_one_pod_stands_for_its_owner_the_one_that_crashed_last() -> None:
