@@ -65,9 +65,7 @@ def _judged(view: View, node: Node, kubelet: Version | None, server: Version, al
     if kubelet > server:
         said = f"kubelets of {kubelet} are newer than the API server of {server}, which is never supported"
     elif behind > allowed:
-        said = (
-            f"kubelets of {kubelet} are {behind} minor versions older than the API server of {server}; {allowed} may be"
-        )
+        said = f"kubelets of {kubelet} are {behind} minor versions behind the API server of {server} ({allowed} may be)"
     else:
         return None
     version = node.status.node_info.kubelet_version
