@@ -13,7 +13,7 @@ at: 2d              # and the moment on that time line at which the query is ask
 samples: []         # {query: logql | examines, labels, value}: what Loki answers to a logql check, or with the query
                     # itself to a probe
 lines: []           # the sample lines that Loki gives for every series
-server_version: v1.33.1  # of the API server
+server_version: v1.36.3  # of the API server; this, where it is not written
 unread: {}          # evidence that could not be read, and why
 expect: []          # fires*: {ref, summary: [words], severity, affected, evidence: [words], details, symptoms}
 """
@@ -77,7 +77,7 @@ class Fixture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     at: str = "2d"
     samples: tuple[LokiSample, ...] = ()
     lines: tuple[LogLine, ...] = ()
-    server_version: str | None = None
+    server_version: str | None = "v1.36.3"
     unread: dict[str, str] = {}
     expect: tuple[Expected, ...] = ()
 

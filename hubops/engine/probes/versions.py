@@ -35,7 +35,7 @@ def kubelet_version_skew(view: View, *, older: int, older_before_1_28: int, mixe
     """Nodes whose kubelet is newer than the API server, or more than *older* minor versions older.
 
     Where all are within that, the cluster, if its kubelets are of *mixed* different minor versions or more.
-    Raises Undecided when a version is not known.
+    A node whose kubelet has never reported is left to node-not-ready. Raises Undecided for a version that is not known.
     """
     server = parse(view.snapshot.server_version or "")
     if server is None:
@@ -47,15 +47,9 @@ def kubelet_version_skew(view: View, *, older: int, older_before_1_28: int, mixe
     minors = Counter(version for version in kubelets.values() if version)
     if not hits and len(minors) >= mixed:
         yield _mixed(view, minors)
-    unknown = sorted(name for name, version in kubelets.items() if version is None and _reported(view, name))
-    if unknown:
-        raise Undecided(f"{evidence.counted(len(unknown), 'node')} without a kubelet version, such as {unknown[0]}")
-
-
-def _reported(view: View, name: str) -> bool:
-    """Whether its kubelet has ever reported; of one that has not node-not-ready speaks."""
-    node = view.find(Ref("Node", name))
-    return isinstance(node, Node) and bool(node.status.conditions)
+    odd = [text for node in view.objects.nodes if (text := node.status.node_info.kubelet_version) and not parse(text)]
+    if odd:
+        raise Undecided(f"{evidence.counted(len(odd), 'kubelet')} of a version that cannot be read, such as {odd[0]}")
 
 
 def _judged(view: View, node: Node, kubelet: Version | None, server: Version, allowed: int) -> Hit | None:
