@@ -24,6 +24,7 @@ VERBS = {
     "daily": Verb("daily", "The morning round: what is broken now, worst first."),
     "check": Verb("check", "Run single checks by their id."),
     "demo": Verb("demo", "The daily round on a recorded cluster; none is needed."),
+    "doctor": Verb("doctor", "Why hubops does not see something, and what to do about it."),
     "list": Verb("list", "The checks: id, severity, what decides, title."),
     "explain": Verb("explain", "One check in full: evidence, thresholds, what explains it."),
     "runbook": Verb("runbook", "What to do about a finding, with its names filled in."),

@@ -42,6 +42,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     transport: Transport
     via: str
+    service: Candidate | None = None  # where it is reached through the API server
 
 
 def locate(role: Role, config: EndpointConfig, cluster: Cluster) -> Endpoint:
@@ -60,7 +61,7 @@ def locate(role: Role, config: EndpointConfig, cluster: Cluster) -> Endpoint:
     else:
         chosen, how = _found(role, cluster)
     transport = cluster.proxy(chosen.namespace, chosen.service, chosen.port, _headers(config))
-    return Endpoint(Proxied(transport, str(chosen), chosen.prefix), f"service proxy {chosen}, {how}")
+    return Endpoint(Proxied(transport, str(chosen), chosen.prefix), f"service proxy {chosen}, {how}", chosen)
 
 
 def _found(role: Role, cluster: Cluster) -> tuple[Candidate, str]:

@@ -25,9 +25,6 @@ from hubops.model.kube.kinds import KINDS
 from hubops.model.report import Filter
 from hubops.model.snapshot import Snapshot
 
-#: Characters.
-_READABLE = 200
-
 
 def chosen(checks: Sequence[Check], patterns: Sequence[str], problems: Iterable[Problem] = ()) -> tuple[Check, ...]:
     """Those of *checks* whose id matches one of *patterns*; all where there is none.
@@ -37,7 +34,7 @@ def chosen(checks: Sequence[Check], patterns: Sequence[str], problems: Iterable[
     ids = [*(check.id for check in checks), *(problem.check for problem in problems)]
     for pattern in patterns:
         if not _matches(pattern, ids):
-            raise UsageError(f"--only {pattern}: no check of this round has such an id{_meant(pattern, ids)}")
+            raise UsageError(f"--only {pattern}: no check of this round has such an id{meant(pattern, ids)}")
     return tuple(check for check in checks if not patterns or any(fnmatchcase(check.id, item) for item in patterns))
 
 
@@ -51,11 +48,11 @@ def verify(narrowed: Filter, snapshot: Snapshot, team_label: str) -> None:
     known = [item.name for item in snapshot.objects.namespaces]
     for pattern in narrowed.namespaces:
         if not _matches(pattern, known):
-            raise UsageError(f"--namespace {pattern}: the cluster has no such namespace{_meant(pattern, known)}")
+            raise UsageError(f"--namespace {pattern}: the cluster has no such namespace{meant(pattern, known)}")
     teams = sorted(set(_teams(snapshot, team_label))) if narrowed.teams else []
     for pattern in narrowed.teams:
         if not _matches(pattern, teams):
-            raise UsageError(f"--team {pattern}: nothing has the label {team_label}={pattern}{_meant(pattern, teams)}")
+            raise UsageError(f"--team {pattern}: nothing has the label {team_label}={pattern}{meant(pattern, teams)}")
 
 
 def narrow(
@@ -98,12 +95,6 @@ def _owners(finding: Finding, view: View, team_label: str) -> Iterator[str | Non
     """The teams whose it is, None for the whole cluster; empty text for what has a namespace and no team."""
     yield finding.owner or ("" if next(_namespaces(finding)) else None)
     yield from (team(view, symptom.ref, symptom.ref, team_label) or "" for symptom in finding.symptoms)
-
-
-def _meant(pattern: str, names: Sequence[str]) -> str:
-    """What was probably meant, or what there is where that is not too much to read."""
-    said = meant(pattern, names)
-    return said if len(said) < _READABLE else ""
 
 
 def _matches(pattern: str, names: Iterable[str]) -> bool:

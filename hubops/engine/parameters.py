@@ -93,12 +93,17 @@ def same_kind(name: str, value: object, default: object) -> None:
         raise ParameterError(name, f"expected {_word(default)} such as {default!r}, got {value!r:.60}")
 
 
+#: Characters of a list of names.
+_READABLE = 300
+
+
 def meant(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown *name*: what was probably meant, or what there is."""
+    """The end of a sentence about an unknown *name*: what was probably meant, or what there is if that is short."""
     known = sorted(known)
     if close := difflib.get_close_matches(name, known, n=1):
         return f"; did you mean '{close[0]}'?"
-    return f"; known: {', '.join(known)}" if known else ""
+    listed = ", ".join(known)
+    return f"; known: {listed}" if 0 < len(listed) < _READABLE else ""
 
 
 @lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""What hubops reads from the API server. There is no way to write: every request is a GET."""
+"""What hubops reads from the API server. There is no way to write: see `session` for the one request that is no GET."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from hubops.clients.kube.session import JSON, Request, Session
 from hubops.clients.retry import Deadline, retrying
 from hubops.config import KubernetesConfig
 from hubops.errors import ClusterUnreachable, Permanent, SourceError
+from hubops.model.diagnosis import Right
 from hubops.model.kube.kinds import BY_PLURAL, Kind
 from hubops.model.kube.meta import Object
 from hubops.model.snapshot import NOT_SERVED
@@ -42,6 +43,14 @@ _BULK = f"{MEDIA_TYPE}, {JSON};q=0.9"
 
 class _Version(msgspec.Struct, frozen=True, rename="camel"):
     git_version: str
+
+
+class _Decision(msgspec.Struct, frozen=True):
+    allowed: bool = False
+
+
+class _Review(msgspec.Struct, frozen=True):
+    status: _Decision
 
 
 class _Metadata(msgspec.Struct, frozen=True):
@@ -84,6 +93,11 @@ class KubeClient:
     def clock_offset(self, patience: float = 0) -> timedelta:
         """How far the server's clock is ahead of this machine's; see `ServerClock.offset`."""
         return self._session.clock.offset(patience)
+
+    @property
+    def context(self) -> str | None:
+        """The kubeconfig's context; None inside a pod."""
+        return self._access.context
 
     @cached_property
     def cluster_name(self) -> str:
@@ -148,6 +162,32 @@ class KubeClient:
         )
         return self._once(request, "get pods/log", timeout).body.decode("utf-8", "replace")
 
+    def may(self, right: Right) -> bool:
+        """Whether the server would allow *right* to the user, or to whom the user impersonates.
+
+        Raises Permanent where it does not tell, which any authenticated user may ask by default.
+        """
+        resource, _, subresource = right.resource.partition("/")
+        attributes = {
+            "verb": right.verb, "group": right.group, "resource": resource, "subresource": subresource,
+            "namespace": right.namespace, "name": right.name,
+        }  # fmt: skip
+        document = msgspec.json.encode({
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        })  # fmt: skip
+        wanted = "create selfsubjectaccessreviews.authorization.k8s.io"
+        answer = self._retried(lambda timeout: self._answer(lambda: self._session.review(document, timeout), wanted))
+        return body_as(answer, _Review, SERVER).status.allowed
+
+    def serves(self, evidence: str) -> bool:
+        """Whether the cluster has the custom resource "plural.group"; raises as `list_pruned` does for any other."""
+        try:
+            self._discovery.path(evidence)
+        except NotServed:
+            return False
+        return True
+
     def _list(self, path: str, selectors: Mapping[str, str], kind: Kind) -> tuple[Object, ...]:
         wanted = f"list {kind.plural}" + (f".{kind.group}" if kind.group else "")
         size = PageSize(self._config.page_size)
@@ -171,9 +211,12 @@ class KubeClient:
 
     def _read(self, request: Request, wanted: str, decode: Callable[[Response], T]) -> T:
         """What *decode* makes of the answer, asked for again while it or *decode* raises Retryable."""
+        return self._retried(lambda timeout: decode(self._once(request, wanted, timeout)))
+
+    def _retried(self, ask: Callable[[float], T]) -> T:
         try:
             return retrying(
-                lambda timeout: decode(self._once(request, wanted, timeout)),
+                ask,
                 timeout=self._config.timeout.total_seconds(),
                 deadline=self.deadline,
                 attempts=self.attempts,
@@ -182,11 +225,15 @@ class KubeClient:
             raise ClusterUnreachable(str(error)) from error
 
     def _once(self, request: Request, wanted: str, timeout: float) -> Response:
+        """One successful answer to a GET."""
+        return self._answer(lambda: self._session.get(request, timeout), wanted)
+
+    def _answer(self, ask: Callable[[], Response], wanted: str) -> Response:
         """One successful answer, with renewed credentials if the server refused the ones at hand."""
-        answer = self._session.get(request, timeout)
+        answer = ask()
         if answer.status == 401 and self._access.renew():
-            answer = self._session.get(request, timeout)
-        if answer.status == 200:
+            answer = ask()
+        if answer.status in (200, 201):
             return answer
         error = refusal(answer, wanted)
         if isinstance(error, Unauthorized | PlainHttp):

@@ -1,10 +1,14 @@
-"""One GET to the API server: complete, within its time, or an error that says what is wrong."""
+"""One question to the API server: answered completely, within its time, or an error that says what is wrong.
+
+Every question is a GET but one: what the user may do is asked with a POST, of which the server stores nothing.
+"""
 
 from __future__ import annotations
 
 import ssl
 import time
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 import urllib3
@@ -19,6 +23,8 @@ from hubops.clients.retry import Deadline
 from hubops.errors import ClusterUnreachable, Permanent, Retryable
 
 JSON = "application/json"
+#: The only path that hubops posts to (authorization.k8s.io/v1 SelfSubjectAccessReview).
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _CHUNK = 2**16
 
 
@@ -48,7 +54,16 @@ class Session:
         which the answer must be complete. Raises NoConnection and Retryable (an answer that broke off),
         ClusterUnreachable where trying again cannot help, and Permanent once the deadline of the run is over.
         """
-        answer = self._open(request, timeout)
+        return self._complete(request, self._open("GET", request, timeout), timeout, give_up)
+
+    def review(self, document: bytes, timeout: float) -> Response:
+        """The answer to a SelfSubjectAccessReview, whatever its status; raises as `get` does."""
+        request = Request(path=REVIEWS)
+        return self._complete(request, self._open("POST", request, timeout, document), timeout, None)
+
+    def _complete(
+        self, request: Request, answer: urllib3.BaseHTTPResponse, timeout: float, give_up: float | None
+    ) -> Response:
         try:
             return Response(answer.status, answer.headers, self._body(answer, request.limit, give_up))
         except TimeoutError as error:
@@ -60,16 +75,20 @@ class Session:
             # A connection whose answer was read to its end is back in the pool by now; this ends any other.
             answer.close()
 
-    def _open(self, request: Request, timeout: float) -> urllib3.BaseHTTPResponse:
+    def _open(
+        self, method: Literal["GET", "POST"], request: Request, timeout: float, body: bytes | None = None
+    ) -> urllib3.BaseHTTPResponse:
         headers = self.access.headers()
         encoding = "gzip" if self.access.compressed else "identity"
         headers.update({**request.headers, "Accept": request.accept, "Accept-Encoding": encoding})
+        if body is not None:
+            headers["Content-Type"] = JSON
         connect = min(timeout, CONNECT_TIMEOUT)
         try:
             answer = self.access.pool.request(
-                "GET",
+                method,
                 self.access.server + request.path,
-                fields=request.params,
+                **({"fields": request.params} if body is None else {"body": body}),
                 headers=headers,
                 timeout=urllib3.Timeout(connect=connect, read=timeout),
                 retries=False,
