@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tests.testbed.errors import TestbedError
-from tests.testbed.faults import cluster, lifecycle, pods, scaling, scheduling, signals, storage
+from tests.testbed.faults import cluster, lifecycle, nodes, pods, scaling, scheduling, signals, storage
 from tests.testbed.faults.base import Expected, Fault
 
 FAULTS: dict[str, Fault] = {
     fault.name: fault
-    for module in (pods, lifecycle, scheduling, cluster, signals, scaling, storage)
+    for module in (pods, lifecycle, scheduling, cluster, signals, scaling, storage, nodes)
     for fault in module.FAULTS
 }
 

@@ -105,14 +105,14 @@ class FillingVolume(Fault):
         bed.stack.unscrape(self._key)
         bed.stack.hide(self._key)
         mine = f'persistentvolumeclaim="{self.expect.name}"'
-        _forget(bed, f"{{{mine}}}", 'up{metrics_path="/metrics/filling"}')
+        forget(bed, f"{{{mine}}}", 'up{metrics_path="/metrics/filling"}')
         remove(bed, self.workload)
         claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim",
                  "metadata": {"namespace": self.expect.namespace, "name": self.expect.name}}  # fmt: skip
         remove(bed, claim, *volumes_of(self.workload))
 
 
-def _forget(bed: Testbed, *selectors: str) -> None:
+def forget(bed: Testbed, *selectors: str) -> None:
     """Delete series, once no scrape renews them."""
 
     def gone() -> bool:
@@ -138,7 +138,7 @@ class TargetDown(Fault):
 
     def clear(self, bed: Testbed) -> None:
         bed.stack.unscrape(self._target.key)
-        _forget(bed, f'{{job="{self.expect.name}"}}')
+        forget(bed, f'{{job="{self.expect.name}"}}')
 
 
 @dataclass(frozen=True)
