@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hubops.commands.flow import run_round
-from hubops.commands.options import CATALOG, CLUSTER, FILTERS, OUTPUT, SNAPSHOT, Options, with_options
+from hubops.commands.options import CATALOG, CLUSTER, FILTERS, OUTPUT, SNAPSHOT, WATCH, Options, with_options
 
 EPILOG = """\b
 Examples:
@@ -14,12 +14,13 @@ Examples:
   hubops daily --snapshot incident.gz --output markdown
   hubops daily --namespace shop --namespace "web-*" --severity warning
   hubops daily --only "pod-*" --only node-not-ready
+  hubops daily --watch --namespace shop
   hubops daily --fail-on critical --deadline 2m
 """
 
 
 @click.command(epilog=EPILOG)
-@with_options(FILTERS, CLUSTER, SNAPSHOT, CATALOG, OUTPUT)
+@with_options(FILTERS, WATCH, CLUSTER, SNAPSHOT, CATALOG, OUTPUT)
 def command(options: Options) -> int:
     """The morning round: what is broken now, worst first.
 

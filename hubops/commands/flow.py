@@ -85,6 +85,10 @@ def run_round(name: str, options: Options, select: Callable[[Catalog], Sequence[
     reported all the same, and the run ends with 64.
     """
     prepared = prepare(name, options, select)
+    if options.watch:
+        from hubops.commands.watch import watch
+
+        return watch(prepared, options.watch.total_seconds())
     report, code = prepared.run()
     deliver(report, prepared.outputs, prepared.runbooks)
     prepared.name_problems()

@@ -80,6 +80,13 @@ FILTERS = (
         help="Run only these checks, and read only what they need. Shell pattern; repeatable.",
     ),
 )  # fmt: skip
+WATCH = (
+    click.option(
+        "--watch", is_flag=False, flag_value="60s", type=DurationType(), metavar="[INTERVAL]",
+        help="Look again and again, 60s after each round or INTERVAL (5s or more), and show what changed. "
+        "^C ends it with the exit code of the last round.",
+    ),
+)  # fmt: skip
 SNAPSHOT = (click.option("--snapshot", "snapshot_file", type=_FILE, help="Decide on a saved snapshot, offline."),)
 
 
@@ -104,6 +111,7 @@ class Options:
     teams: tuple[str, ...] = ()
     severity: Severity | None = None
     only: tuple[str, ...] = ()
+    watch: Duration | None = None
     bare: bool = False  # the built-in configuration alone, whatever files and variables are there
 
     def settings_file(self) -> str:

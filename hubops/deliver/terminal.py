@@ -11,6 +11,7 @@ from typing import TextIO
 from hubops.errors import UsageError
 
 DEFAULT_WIDTH = 80
+DEFAULT_HEIGHT = 24
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,40 @@ def _color(stream: TextIO, environ: Mapping[str, str]) -> bool:
     return environ.get("TERM") != "dumb" and stream.isatty()
 
 
+def height(stream: TextIO | None = None) -> int:
+    """The lines that *stream* (default: standard output) shows at once; 24 for what is no terminal."""
+    out = stream if stream is not None else sys.stdout
+    try:
+        return os.get_terminal_size(out.fileno()).lines or DEFAULT_HEIGHT
+    except (OSError, ValueError, AttributeError):
+        return DEFAULT_HEIGHT
+
+
+def redraws(stream: TextIO | None = None, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether *stream* (default: standard output) is a terminal that understands where to write."""
+    out = stream if stream is not None else sys.stdout
+    return out.isatty() and environ.get("TERM") != "dumb"
+
+
+def redraw(text: str, stream: TextIO | None = None) -> None:
+    """Put *text* in place of what the terminal shows, without a moment in which it shows nothing.
+
+    Raises as `send` does.
+    """
+    send("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in text.splitlines()) + "\x1b[J", stream)
+
+
+def send(text: str, stream: TextIO | None = None) -> None:
+    """Write *text* to *stream* (default: standard output). What its encoding lacks is written out as \\u2716.
+
+    Raises BrokenPipeError where nobody reads any more, and OSError.
+    """
+    out = stream if stream is not None else sys.stdout
+    encoding = getattr(out, "encoding", None) or "utf-8"
+    out.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    out.flush()
+
+
 def write(text: str, stream: TextIO | None = None) -> None:
     """Write *text* to standard output. What its encoding lacks is written out as \\u2716.
 
@@ -55,10 +90,8 @@ def write(text: str, stream: TextIO | None = None) -> None:
     Raises UsageError where the text could not be written, such as on a full disk.
     """
     out = stream if stream is not None else sys.stdout
-    encoding = getattr(out, "encoding", None) or "utf-8"
     try:
-        out.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        out.flush()
+        send(text, out)
     except BrokenPipeError:
         _silence(out)
     except OSError as error:
