@@ -76,6 +76,19 @@ class EndpointConfig(_Strict, frozen=True):
     timeout: Duration = Duration(seconds=30)
 
 
+class PlatformConfig(_Strict, frozen=True):
+    """The HTTPS hosts that people use, looked at as a client would. Without a domain or full names none is.
+
+    A name without a dot is a part of the domain, and "@" the domain itself.
+    """
+
+    domain: str | None = None
+    hosts: tuple[str, ...] = ("@", "grafana", "prometheus", "alertmanager", "loki", "api")
+    ingress_hosts: bool = False  # also every host that an Ingress serves over TLS
+    ca_file: str | None = None  # CAs to trust besides the system's
+    timeout: Duration = Duration(seconds=10)  # one step: connect, handshake, answer
+
+
 class CheckSettings(_Strict, frozen=True):
     """What a site changes about one check; `namespaces` overrides `with` for single namespaces."""
 
@@ -104,6 +117,7 @@ class Config(_Strict, frozen=True):
     prometheus: EndpointConfig = EndpointConfig()
     alertmanager: EndpointConfig = EndpointConfig()
     loki: EndpointConfig = EndpointConfig()
+    platform: PlatformConfig = PlatformConfig()
     checks: dict[str, CheckSettings] = {}
     ignores: tuple[Ignore, ...] = ()
 

@@ -9,6 +9,7 @@ import msgspec
 
 from hubops.errors import SourceError
 from hubops.model.alerting import AlertmanagerStatus, RuleGroup, Silence
+from hubops.model.hosts import Host
 from hubops.model.kube.kinds import Objects
 from hubops.model.snapshot import Alert, ContainerLog, LogLine, Sample, not_installed
 
@@ -37,6 +38,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     silences: tuple[Silence, ...] = ()
     alertmanager: AlertmanagerStatus | None = None
     rules: tuple[RuleGroup, ...] = ()
+    hosts: tuple[Host, ...] = ()
+    load_balancers: dict[str, tuple[str, ...]] = {}
     container_logs: tuple[ContainerLog, ...] = ()
     read: tuple[str, ...] = ()
     unread: dict[str, str] = {}

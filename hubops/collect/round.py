@@ -18,6 +18,8 @@ from hubops.clients.retry import Deadline
 from hubops.collect.container_logs import EVIDENCE as CONTAINER_LOGS
 from hubops.collect.container_logs import read_container_logs
 from hubops.collect.directory import Directory
+from hubops.collect.hosts import EVIDENCE as HOSTS
+from hubops.collect.hosts import read_hosts
 from hubops.collect.metrics import CLOCKS_DIFFER
 from hubops.collect.objects import SOURCE as KUBERNETES
 from hubops.collect.objects import read_objects
@@ -95,9 +97,10 @@ def _read(reader: Reader, client: KubeClient) -> dict[str, SourceRead]:
         first["loki"] = tasks.pop("loki")
     others = Ahead(partial(_at_once, reader, tasks))
     reads = _at_once(reader, first)
+    hosts = Ahead(partial(_read_hosts, reader, reads[KUBERNETES].part))
     if reader.needs.container_logs:
         reads[CONTAINER_LOGS] = SourceRead(part=_read_logs(reader, client, reads))
-    return {**reads, **others.result()}
+    return {**reads, **others.result(), **hosts.result()}
 
 
 def _at_once(reader: Reader, tasks: Mapping[str, Callable[[], SourceRead]]) -> dict[str, SourceRead]:
@@ -143,12 +146,21 @@ def _read_logs(reader: Reader, client: KubeClient, reads: Mapping[str, SourceRea
     )
 
 
+def _read_hosts(reader: Reader, objects: Part) -> dict[str, SourceRead]:
+    """The hosts of the platform; the objects tell which load balancers stand in front of them."""
+    if not reader.needs.hosts:
+        return {}
+    config, deadline, progress = reader.config.platform, reader.deadline, reader.progress
+    return {HOSTS: read_hosts(config, objects.objects, deadline=deadline, progress=progress)}
+
+
 def _snapshot(cluster: str, at: datetime, ahead: timedelta, reads: Mapping[str, SourceRead]) -> Snapshot:
     """What was read *at* this machine's moment, as of that moment by the API server's clock."""
     parts = {name: read.part for name, read in reads.items()}
     kubernetes, logs = parts[KUBERNETES], parts.get(CONTAINER_LOGS, Part())
     prometheus, alertmanager, loki = (parts.get(role, Part()) for role in ROLES)
-    sources = (reads[name].source for name in (KUBERNETES, *ROLES) if name in reads)
+    sources = (reads[name].source for name in (KUBERNETES, *ROLES, HOSTS) if name in reads)
+    hosts = parts.get(HOSTS, Part())
     remarks = (*_clocks(ahead), *logs.remarks)
     return Snapshot(
         hubops_version=__version__,
@@ -164,6 +176,8 @@ def _snapshot(cluster: str, at: datetime, ahead: timedelta, reads: Mapping[str, 
         silences=alertmanager.silences,
         alertmanager=alertmanager.alertmanager,
         rules=prometheus.rules,
+        hosts=hosts.hosts,
+        load_balancers=hosts.load_balancers,
         container_logs=logs.container_logs,
         sources=tuple(_noted(source, remarks) for source in sources if source),
         read=tuple(name for part in parts.values() for name in part.read),

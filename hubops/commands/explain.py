@@ -27,6 +27,7 @@ _CALLED = {
     "silences": "silences of Alertmanager",
     "alertmanager-status": "configuration of Alertmanager",
     "rules": "rules of Prometheus",
+    "hosts": "hosts of the platform",
     CONTAINER_LOGS: "logs of troubled containers",
 }
 _WIDTH = 80

@@ -49,6 +49,8 @@ def _examined(view: View, evidence: str) -> int:
             return 0 if view.snapshot.alertmanager is None else 1
         case "rules":
             return sum(len(group.rules) for group in view.snapshot.rules)
+        case "hosts":
+            return len(view.snapshot.hosts)
         case "container-logs":
             return len(view.snapshot.container_logs)
         case _:

@@ -61,6 +61,7 @@ def needs_of(checks: Iterable[Check], config: Config, probes: Mapping[str, Probe
         silences="silences" in names,
         alertmanager_status="alertmanager-status" in names,
         rules="rules" in names,
+        hosts="hosts" in names,
         container_logs="container-logs" in names,
     )
 

@@ -55,7 +55,7 @@ def rights(used: Mapping[str, Dependents], ways: Ways, not_served: Set[str] = fr
                 found[right].append(checks)
         elif name == "container-logs":
             found[CONTAINER_LOGS].append(checks)
-        elif name not in not_served:
+        elif name not in not_served and name != "hosts":  # those are no objects of the cluster
             found[_to_list(name)].append(checks)
     return {right: _together(found[right]) for right in sorted(found)}
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from hubops.model.alerting import AlertmanagerStatus, RuleGroup, Silence
+from hubops.model.hosts import Host
 from hubops.model.kube.kinds import Objects
 
 SCHEMA = "hubops.snapshot/v1"
@@ -90,6 +91,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     - "promql:<query>" and "logql:<query>", in `metrics` and `log_metrics` by their query;
     - "alerts", "silences" (without expired ones) and "alertmanager-status" (in `alertmanager`), of Alertmanager;
     - "rules", the rule groups of Prometheus;
+    - "hosts", what this machine saw of the platform's hosts, with `load_balancers` to hold their addresses against;
     - "container-logs".
 
     What could not be read is in `unread` under the same name with its reason; what nobody asked for is in neither.
@@ -109,6 +111,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     silences: tuple[Silence, ...] = ()
     alertmanager: AlertmanagerStatus | None = None
     rules: tuple[RuleGroup, ...] = ()
+    hosts: tuple[Host, ...] = ()
+    load_balancers: dict[str, tuple[str, ...]] = {}  # addresses of those that the cluster knows by name only
     container_logs: tuple[ContainerLog, ...] = ()
     sources: tuple[Source, ...] = ()
     read: tuple[str, ...] = ()
@@ -128,4 +132,5 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     silences: bool = False
     alertmanager_status: bool = False
     rules: bool = False
+    hosts: bool = False
     container_logs: bool = False

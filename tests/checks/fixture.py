@@ -6,6 +6,8 @@ custom: []          # custom resources, likewise
 alerts: []          # {labels, annotations, starts_at, state}
 silences: []        # {id, matchers: [{name, value, is_regex, is_equal}], starts_at, ends_at, created_by, comment}
 alertmanager: null  # {inhibit_rules: [{source, target, equal}], receivers, route, ...}: model.alerting
+hosts: []           # {name, addresses, canonical, failed, reason, certificate, status, unknown}: model.hosts
+load_balancers: {}  # name of a load balancer -> its addresses
 rules: []           # {name, interval, rules: [{name, type, health, last_error, severity, annotations}]}
 container_logs: []  # {namespace, pod, container, lines: [{text, at}], origin}
 series: []          # {series: 'up{job="a"}', values: '1x10'}: promtool's notation, a step every five minutes,
@@ -32,6 +34,7 @@ from hubops.engine.needs import needs_of
 from hubops.engine.parameters import render
 from hubops.model.alerting import AlertmanagerStatus, RuleGroup, Silence
 from hubops.model.check import Check
+from hubops.model.hosts import Host
 from hubops.model.kube.kinds import BY_NAME, BY_PLURAL, Objects
 from hubops.model.logql import fill_labels
 from hubops.model.snapshot import Alert, ContainerLog, LogLine, Sample, Snapshot
@@ -72,6 +75,8 @@ class Fixture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     silences: tuple[Silence, ...] = ()
     alertmanager: AlertmanagerStatus | None = AlertmanagerStatus()
     rules: tuple[RuleGroup, ...] = ()
+    hosts: tuple[Host, ...] = ()
+    load_balancers: dict[str, tuple[str, ...]] = {}
     container_logs: tuple[ContainerLog, ...] = ()
     series: tuple[Series, ...] = ()
     at: str = "2d"
@@ -96,7 +101,7 @@ def snapshot(fixture: Fixture, checks: list[Check]) -> Snapshot:
     metrics = promtool.evaluate(asked, series, fixture.at, fixture.taken_at)
     logs, lines = _loki(fixture, checks)
     logs |= _loki_of_probes(fixture, needs.logql - logs.keys())
-    read = {*BY_PLURAL, "alerts", "silences", "alertmanager-status", "rules", "container-logs", *needs.custom}
+    read = {*BY_PLURAL, "alerts", "silences", "alertmanager-status", "rules", "hosts", "container-logs", *needs.custom}
     read |= {f"promql:{query}" for query in metrics} | {f"logql:{query}" for query in logs}
     return Snapshot(
         hubops_version="0",
@@ -112,6 +117,8 @@ def snapshot(fixture: Fixture, checks: list[Check]) -> Snapshot:
         silences=fixture.silences,
         alertmanager=fixture.alertmanager,
         rules=fixture.rules,
+        hosts=fixture.hosts,
+        load_balancers=fixture.load_balancers,
         container_logs=fixture.container_logs,
         read=tuple(sorted(read - fixture.unread.keys())),
         unread=fixture.unread,
