@@ -9,7 +9,7 @@ DaemonSets, static pods, pods without a controller and those that name their nod
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hubops.engine.probe import probe
@@ -31,13 +31,11 @@ class _Pods:
     """The pods that may run on the same nodes: what they request together, and one of them."""
 
     one: Pod
-    count: int = 0
     requests: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_RESOURCES, 0.0))
 
-    def add(self, pod: Pod) -> None:
-        self.count += 1
+    def add(self, requests: Mapping[str, float]) -> None:
         for resource in _RESOURCES:
-            self.requests[resource] += requested(pod, resource)
+            self.requests[resource] += requests[resource]
 
 
 @dataclass(frozen=True)
@@ -84,17 +82,40 @@ def _is_autoscaler(pod: Pod, names: tuple[str, ...]) -> bool:
 
 def _groups(view: View, nodes: Mapping[str, Node]) -> dict[Nodes, _Pods]:
     """The pods that have to have a place, by the nodes on which they may have it."""
-    kept: dict[object, Nodes] = {}
+    kinds = _kinds(view)
+    alike = _alike(nodes, sorted({key for kind in kinds for key in label_keys(kind.one.spec)}))
     found: dict[Nodes, _Pods] = {}
+    for kind in kinds:
+        fitting = (names for names in alike if fits(kind.one.spec, nodes[min(names)]))
+        names: Nodes = frozenset().union(*fitting)
+        if names in found:
+            found[names].add(kind.requests)
+        elif names:
+            found[names] = kind
+    return found
+
+
+def _kinds(view: View) -> list[_Pods]:
+    """The pods that have to have a place, by what they demand of a node."""
+    found: dict[object, _Pods] = {}
     for pod in view.objects.pods:
         if not pod.spec.node_name or not pods.alive(pod) or _stays(pod):
             continue
-        kind = (pod.spec.tolerations, tuple(sorted(pod.spec.node_selector.items())), required_affinity(pod.spec))
-        if kind not in kept:
-            kept[kind] = frozenset(name for name, node in nodes.items() if fits(pod.spec, node))
-        if names := kept[kind]:
-            found.setdefault(names, _Pods(pod)).add(pod)
-    return found
+        demand = (pod.spec.tolerations, tuple(sorted(pod.spec.node_selector.items())), required_affinity(pod.spec))
+        kind = found.get(demand)
+        if kind is None:
+            kind = found[demand] = _Pods(pod)
+        kind.add({resource: requested(pod, resource) for resource in _RESOURCES})
+    return list(found.values())
+
+
+def _alike(nodes: Mapping[str, Node], keys: Sequence[str]) -> list[Nodes]:
+    """The nodes in sets that no demand tells apart: of the same taints, and the same labels of *keys*."""
+    found: dict[object, set[str]] = defaultdict(set)
+    for name, node in nodes.items():
+        taints = frozenset((taint.key, taint.value, taint.effect) for taint in node.spec.taints)
+        found[taints, tuple(node.metadata.labels.get(key) for key in keys)].add(name)
+    return [frozenset(names) for names in found.values()]
 
 
 def _stays(pod: Pod) -> bool:
