@@ -111,7 +111,7 @@ def _ask_source(
     except (SourceError, ClusterUnreachable) as error:
         if str(error).startswith(SWITCHED_OFF):
             return Found(Fact(level="note", about=_NAMES[role], text=str(error)))
-        reached = f" ({endpoint.via})" if endpoint else ""
+        reached = f" ({endpoint.via})" if endpoint and not endpoint.service else ""  # a proxy is named by its error
         return Found(_problem(role, f"{error}{reached}", blind), _service(endpoint))
     where = endpoint.via if endpoint.service else f"{endpoint.via} {endpoint.transport.url}"
     checks = tuple(blind) if level == "problem" else ()

@@ -243,7 +243,7 @@ def _rights(
     answers = ask_rights(client, list(wanted), deadline)
     examined.lacks += [_lack(right, wanted[right], answer) for right, answer in answers.items() if answer is not True]
     if absent:
-        text = f"{', '.join(sorted(absent))}: not served by this cluster; their checks are skipped"
+        text = f"{', '.join(sorted(absent))}: not served by this cluster; what looks at them is skipped"
         examined.facts.append(Fact(level="note", about="Not installed", text=text))
 
 
