@@ -150,7 +150,8 @@ def _said(number: float, check: Check) -> str:
         case "seconds":
             return human_duration(timedelta(seconds=min(abs(number), 1e9)))
         case unit:
-            return f"{number:.4g} {unit}".rstrip()
+            shown = f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.4g}"
+            return f"{shown} {unit}".rstrip()
 
 
 def _series(sample: Sample) -> str:
