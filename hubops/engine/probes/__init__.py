@@ -17,16 +17,25 @@ from hubops.engine.probes.claims_metrics import volume_metrics_missing
 from hubops.engine.probes.claims_resize import pvc_resize_stuck
 from hubops.engine.probes.configuration import pod_config_error
 from hubops.engine.probes.crash import crash_looping
+from hubops.engine.probes.cronjobs import cronjob_missed
+from hubops.engine.probes.cronjobs_failing import cronjob_failing
+from hubops.engine.probes.cronjobs_suspended import cronjob_suspended
+from hubops.engine.probes.daemonsets import daemonset_short
+from hubops.engine.probes.daemonsets_misscheduled import daemonset_misscheduled
 from hubops.engine.probes.deletions import pod_stuck_terminating
 from hubops.engine.probes.deployments import deployment_unavailable
+from hubops.engine.probes.deployments_rollout import rollout_stuck
 from hubops.engine.probes.dns import coredns_errors
 from hubops.engine.probes.evictions import pod_evicted
 from hubops.engine.probes.exporters import kube_state_metrics_missing, node_exporter_missing
+from hubops.engine.probes.hosts import host_certificate_invalid, host_not_answering
+from hubops.engine.probes.hosts_dns import host_dns_wrong
 from hubops.engine.probes.images import image_pull_failing
 from hubops.engine.probes.ingresses import ingress_backend_missing
 from hubops.engine.probes.ingresses_address import ingress_without_address
 from hubops.engine.probes.ingresses_paths import ingress_path_conflict
 from hubops.engine.probes.ingresses_tls import ingress_tls_secret_missing
+from hubops.engine.probes.jobs import job_failed
 from hubops.engine.probes.keda import keda_paused, keda_scaler_failing
 from hubops.engine.probes.leases import lease_not_renewed
 from hubops.engine.probes.load_balancers import load_balancer_pending
@@ -41,6 +50,7 @@ from hubops.engine.probes.pending import pod_pending
 from hubops.engine.probes.probing import pod_probe_failing
 from hubops.engine.probes.readiness import not_ready
 from hubops.engine.probes.redundancy import single_replica_behind_ingress
+from hubops.engine.probes.refused import pods_refused
 from hubops.engine.probes.restarts import pod_restarts_unusual
 from hubops.engine.probes.rules import alert_without_runbook, rule_group_failing
 from hubops.engine.probes.scaling import hpa_at_maximum, hpa_unable_to_scale
@@ -48,6 +58,7 @@ from hubops.engine.probes.scaling_conflicts import hpa_conflict, vpa_conflict
 from hubops.engine.probes.services import service_without_endpoints
 from hubops.engine.probes.silences import silence_hides_critical, silence_matches_everything, silence_never_ends
 from hubops.engine.probes.snapshots import volume_snapshot_not_ready
+from hubops.engine.probes.statefulsets import statefulset_short
 from hubops.engine.probes.storage_classes import storage_class_default
 from hubops.engine.probes.terminating import finalizer_stuck
 from hubops.engine.probes.versions import kubelet_version_skew
@@ -64,8 +75,16 @@ PROBES: dict[str, Probe] = {
     "crash_looping": crash_looping,
     "critical_alert_firing": critical_alert_firing,
     "critical_alert_inhibited": critical_alert_inhibited,
+    "cronjob_failing": cronjob_failing,
+    "cronjob_missed": cronjob_missed,
+    "cronjob_suspended": cronjob_suspended,
+    "daemonset_misscheduled": daemonset_misscheduled,
+    "daemonset_short": daemonset_short,
     "deployment_unavailable": deployment_unavailable,
     "finalizer_stuck": finalizer_stuck,
+    "host_certificate_invalid": host_certificate_invalid,
+    "host_dns_wrong": host_dns_wrong,
+    "host_not_answering": host_not_answering,
     "hpa_at_maximum": hpa_at_maximum,
     "hpa_conflict": hpa_conflict,
     "hpa_unable_to_scale": hpa_unable_to_scale,
@@ -75,6 +94,7 @@ PROBES: dict[str, Probe] = {
     "ingress_tls_secret_missing": ingress_tls_secret_missing,
     "ingress_without_address": ingress_without_address,
     "inhibit_rule_too_wide": inhibit_rule_too_wide,
+    "job_failed": job_failed,
     "keda_paused": keda_paused,
     "keda_scaler_failing": keda_scaler_failing,
     "kube_state_metrics_missing": kube_state_metrics_missing,
@@ -103,16 +123,19 @@ PROBES: dict[str, Probe] = {
     "pod_probe_failing": pod_probe_failing,
     "pod_restarts_unusual": pod_restarts_unusual,
     "pod_stuck_terminating": pod_stuck_terminating,
+    "pods_refused": pods_refused,
     "pv_not_reclaimed": pv_not_reclaimed,
     "pv_released": pv_released,
     "pvc_pending": pvc_pending,
     "pvc_resize_stuck": pvc_resize_stuck,
+    "rollout_stuck": rollout_stuck,
     "rule_group_failing": rule_group_failing,
     "service_without_endpoints": service_without_endpoints,
     "silence_hides_critical": silence_hides_critical,
     "silence_matches_everything": silence_matches_everything,
     "silence_never_ends": silence_never_ends,
     "single_replica_behind_ingress": single_replica_behind_ingress,
+    "statefulset_short": statefulset_short,
     "storage_class_default": storage_class_default,
     "volume_attachment_stuck": volume_attachment_stuck,
     "volume_metrics_missing": volume_metrics_missing,
