@@ -70,7 +70,8 @@ def _hit(view: View, kind: str, item: Object) -> Hit:
         evidence=tuple(_evidence(item)),
         since=item.metadata.deletion_timestamp,
         depends_on=(Ref("Namespace", item.namespace),) if item.namespace else (),
-        details={"resource": kind.lower()},
+        # kubectl takes a namespace for what has none, too.
+        details={"resource": kind.lower(), "namespace": item.namespace or "default"},
     )
 
 
