@@ -40,7 +40,7 @@ def read_hosts(config: PlatformConfig, objects: Objects, *, deadline: Deadline, 
     client = HostClient(ca_file=config.ca_file, timeout=config.timeout.total_seconds())
     own = Deadline(min(deadline.remaining(), _STEPS * client.timeout))
     seen = gather(names, client.look, at_once=AT_ONCE, deadline=own, done=partial(_told, progress, len(names)))
-    hosts = _judged([_host(name, result) for name, result in seen.items()])
+    hosts = judged([_host(name, result) for name, result in seen.items()])
     if hosts is None:
         reason = f"this machine's resolver answers for none of {len(names)} hosts: {_first(seen).reason}"
         part = nothing([EVIDENCE], reason)
@@ -81,7 +81,7 @@ def _first(seen: Mapping[str, Host | SourceError]) -> Host:
     return next(_host(name, result) for name, result in seen.items())
 
 
-def _judged(hosts: list[Host]) -> tuple[Host, ...] | None:
+def judged(hosts: list[Host]) -> tuple[Host, ...] | None:
     """*hosts*; unknown are those that this machine itself may be to blame for. None where it resolves nothing at all.
 
     A name whose own servers fail, while the resolver answers for others or for the zone above, is the platform's fault;
