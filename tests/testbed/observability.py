@@ -164,6 +164,10 @@ class Observability:
         }
         self._call("POST", f"{self.urls.alertmanager}/api/v2/silences", json=body)
 
+    def silences(self) -> list[dict[str, Any]]:
+        silences: list[dict[str, Any]] = self._call("GET", f"{self.urls.alertmanager}/api/v2/silences").json()
+        return silences
+
     # Loki
 
     def log(self, streams: Iterable[tuple[Mapping[str, str], list[tuple[float, str]]]]) -> None:

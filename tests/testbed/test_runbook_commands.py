@@ -49,6 +49,8 @@ def with_claim(pod: Object) -> str | None:
 
 def subject(testbed: Testbed, refs: list[Ref]) -> Ref:
     """An object of the testbed of a kind that *refs* name; the first where only hubops has such kinds."""
+    if refs[0].kind == "Silence":  # known to Alertmanager alone, by a number that it gives
+        return Ref("Silence", testbed.stack.silences()[0]["id"])
     for ref in refs:
         found = testbed.api.list(ref.kind) if testbed.api.serves(ref.kind) else []
         found.sort(key=lambda item: item["metadata"].get("namespace") not in (APPLICATION, STATEFUL))
@@ -59,11 +61,16 @@ def subject(testbed: Testbed, refs: list[Ref]) -> Ref:
     return Ref(refs[0].kind, refs[0].name, APPLICATION if refs[0].namespace else None)
 
 
-def names(testbed: Testbed, refs: list[Ref]) -> dict[str, str]:
-    """What fills the placeholders: an object like that of the finding, and around it a pod with all that it uses."""
+def names(testbed: Testbed, refs: list[Ref], container: str | None = None) -> dict[str, str]:
+    """What fills the placeholders: an object like that of the finding, and around it a pod with all that it uses.
+
+    Where the command itself names its *container*, the pod is one that has it.
+    """
     about = subject(testbed, refs)
     volumes = about.kind.startswith("PersistentVolume")
     here = pods(testbed, STATEFUL if volumes or about.namespace is None else about.namespace)
+    if container:
+        here = [pod for pod in pods(testbed, "monitoring") if pod["spec"]["containers"][0]["name"] == container]
     pod = next(pod for pod in here or pods(testbed, APPLICATION) if with_claim(pod) or not volumes)
     app = pod["metadata"]["labels"]["app"]
     stored = next(pod for pod in pods(testbed, STATEFUL) if with_claim(pod))
@@ -76,7 +83,7 @@ def names(testbed: Testbed, refs: list[Ref]) -> dict[str, str]:
         "claim": claim["metadata"]["name"], "volume": claim["spec"]["volumeName"],
         "storageclass": claim["spec"]["storageClassName"],
     }  # fmt: skip
-    return known | values(about)
+    return known | ({} if container else values(about))
 
 
 def commands() -> Iterator[tuple[str, str]]:
@@ -93,7 +100,9 @@ def filled(testbed: Testbed, check: str, line: str) -> str:
     if not found:
         return line
     details = {key: value for finding in reversed(found) for key, value in finding.details.items()}
-    return fill_command(line, values(found[0].ref, details) | names(testbed, [finding.ref for finding in found]))
+    literal = re.search(r" -c ([a-z-]+)\b", line)
+    known = names(testbed, [finding.ref for finding in found], literal[1] if literal else None)
+    return fill_command(line, values(found[0].ref, details) | known)
 
 
 def trouble(command: str, environment: dict[str, str], folder: Path) -> str | None:
