@@ -88,6 +88,16 @@ class View:
         return {ref: tuple(pods) for ref, pods in grouped.items()}
 
     @cached_property
+    def jobs_by_cron_job(self) -> Mapping[tuple[str, str], tuple[Job, ...]]:
+        """Jobs by the namespace and name of the CronJob that controls them."""
+        grouped: dict[tuple[str, str], list[Job]] = defaultdict(list)
+        for job in self.objects.jobs:
+            controller = job.metadata.controller()
+            if controller is not None and controller.kind == "CronJob":
+                grouped[job.namespace, controller.name].append(job)
+        return {key: tuple(items) for key, items in grouped.items()}
+
+    @cached_property
     def pods_on(self) -> Mapping[str, tuple[Pod, ...]]:
         """Pods by the node that they were placed on; those without a node under the empty name."""
         grouped: dict[str, list[Pod]] = defaultdict(list)

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from hubops.engine.probe import probe
-from hubops.engine.probes import evidence, pending, pods, readiness, webhooks
+from hubops.engine.probes import evidence, pending, pods, readiness, refused
 from hubops.engine.probes.readiness import node_ready
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref, Value
 from hubops.model.kube.core import Node, Pod
 from hubops.model.kube.meta import Condition, IntOrString, condition
 from hubops.model.kube.workloads import Deployment
-
-#: How the API server words it that an admission webhook did not answer (apiserver, admission/plugin/webhook): the
-#: webhook's name, of which there may be several, and the name and namespace of the Service that it called.
-_REFUSED = re.compile(r'failed calling webhook "([^"]+)".*? "https://([\w-]+)\.([\w-]+)\.svc')
 
 
 @probe(
@@ -81,16 +76,16 @@ def _since(view: View, item: Deployment) -> datetime | None:
     state = condition(item.status.conditions, "Available")
     if state is not None and state.status != "True":
         return state.last_transition_time
-    times = [since for pod in _unready(view, item) if (since := pods.not_ready_since(pod)) is not None]
+    times = [since for pod in unready_pods(view, item) if (since := pods.not_ready_since(pod)) is not None]
     return max(times, default=item.metadata.creation_timestamp)
 
 
-def _own(view: View, item: Deployment) -> list[Pod]:
+def own_pods(view: View, item: Deployment) -> list[Pod]:
     return [pod for pod in view.pods_of.get(Ref("Deployment", item.name, item.namespace), ()) if pods.alive(pod)]
 
 
-def _unready(view: View, item: Deployment) -> list[Pod]:
-    return [pod for pod in _own(view, item) if not pods.ready(pod)]
+def unready_pods(view: View, item: Deployment) -> list[Pod]:
+    return [pod for pod in own_pods(view, item) if not pods.ready(pod)]
 
 
 def _hit(view: View, item: Deployment, since: datetime | None) -> Hit:
@@ -101,22 +96,23 @@ def _hit(view: View, item: Deployment, since: datetime | None) -> Hit:
         number = f"none of {replicas} replicas available" if replicas > 1 else "its only replica is not available"
     return Hit(
         ref=Ref("Deployment", item.name, item.namespace),
-        summary=evidence.bounded(number + _cause(view, item), 300),
-        evidence=tuple(_evidence(view, item)),
+        summary=evidence.bounded(number + cause(view, item), 300),
+        evidence=tuple(shown(view, item)),
         value=Value(float(available), "replicas"),
         since=since,
         severity="critical" if not available else "warning",
-        depends_on=tuple(_explaining(view, item)),
-        details=pods.details(unready[0]) if (unready := _unready(view, item)) else {},
+        depends_on=tuple(explaining(view, item)),
+        details=pods.details(unready[0]) if (unready := unready_pods(view, item)) else {},
     )
 
 
-def _cause(view: View, item: Deployment) -> str:
+def cause(view: View, item: Deployment) -> str:
     """Why there are too few: what the controller says, or what most of its pods that are not ready have."""
     if failure := _true(item, "ReplicaFailure"):
         return f": pods cannot be created: {failure.message}"
     reasons = Counter(
-        readiness.reason(view, pod) if pod.spec.node_name else pending.reason(view, pod) for pod in _unready(view, item)
+        readiness.reason(view, pod) if pod.spec.node_name else pending.reason(view, pod)
+        for pod in unready_pods(view, item)
     )
     return f": {reasons.most_common(1)[0][0]}" if reasons else ""
 
@@ -126,14 +122,14 @@ def _true(item: Deployment, kind: str) -> Condition | None:
     return state if state is not None and state.status == "True" else None
 
 
-def _explaining(view: View, item: Deployment) -> Iterator[Ref]:
+def explaining(view: View, item: Deployment) -> Iterator[Ref]:
     """What, when broken, explains it: webhooks that refuse its pods, claims that these wait for, and nodes.
 
     Nodes only if all its unready pods are on lost ones, or wait for ones in trouble.
     """
-    if (failure := _true(item, "ReplicaFailure")) and (refused := _REFUSED.search(failure.message)):
-        yield from webhooks.configurations_of(view, *refused.groups())
-    unready = _unready(view, item)
+    if failure := _true(item, "ReplicaFailure"):
+        yield from refused.causes(view, failure.message, item.namespace)
+    unready = unready_pods(view, item)
     for pod in unready:
         yield from pods.claims(view, pod)
     nodes = [_troubled(view, pod) for pod in unready]
@@ -149,7 +145,7 @@ def _troubled(view: View, pod: Pod) -> tuple[Ref, ...]:
     return pods.on_node(pod) if isinstance(node, Node) and not node_ready(node) else ()
 
 
-def _evidence(view: View, item: Deployment) -> Iterator[Evidence]:
+def shown(view: View, item: Deployment) -> Iterator[Evidence]:
     status = item.status
     yield evidence.fact(
         f"replicas: {wanted(item)} wanted, {status.updated_replicas} updated, {status.ready_replicas} ready,"
@@ -159,6 +155,6 @@ def _evidence(view: View, item: Deployment) -> Iterator[Evidence]:
         state = condition(status.conditions, kind)
         if state is not None and (state.status == "True") == (kind == "ReplicaFailure"):
             yield evidence.from_condition(state)
-    for pod in _unready(view, item)[:1]:
+    for pod in unready_pods(view, item)[:1]:
         events = pods.pod_events(view, pod)
         yield from (evidence.from_event(event) for event in events[:1])
