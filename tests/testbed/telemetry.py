@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from tests.testbed import middleware
 from tests.testbed.observability import Target
 from tests.testbed.source import Sample
 
@@ -169,6 +170,17 @@ def application_target(namespace: str, app: str, pod: str, instance: str) -> Tar
     return Target(f"app-{namespace}-{pod}", labels, tuple(requests))
 
 
+def coredns_target(key: str, pod: str, instance: str, failing: float = 0.02) -> Target:
+    """A CoreDNS with *failing* SERVFAIL answers a second."""
+    labels = {"job": "coredns", "instance": instance, "namespace": "kube-system", "pod": pod, "container": "coredns",
+              "service": "kube-prometheus-stack-coredns", "endpoint": "http-metrics"}  # fmt: skip
+    server = {"server": "dns://:53", "zone": "."}
+    rates = {"NOERROR": 90.0, "NXDOMAIN": 140.0, "SERVFAIL": failing}
+    samples = [Sample("coredns_dns_responses_total", {"rcode": c, **server}, 1e5, rate) for c, rate in rates.items()]
+    samples += [Sample(f"coredns_{name}_total", {}, 0.0) for name in ("panics", "forward_healthcheck_broken")]
+    return Target(key, labels, tuple(samples))
+
+
 def targets(bed: Testbed) -> list[Target]:
     pods = [p for p in bed.api.list("Pod") if p["status"]["phase"] == "Running"]
     volumes = _volumes_by_node(bed)
@@ -184,6 +196,8 @@ def targets(bed: Testbed) -> list[Target]:
         ]
     for pod in pods:
         meta = pod["metadata"]
+        if meta["labels"].get("app") == "coredns":
+            found.append(coredns_target(f"coredns-{meta['name']}", meta["name"], f"{pod['status']['podIP']}:9153"))
         if meta["namespace"] in TEAM_NAMESPACES and not pod["spec"].get("volumes"):
             found.append(
                 application_target(
@@ -192,8 +206,9 @@ def targets(bed: Testbed) -> list[Target]:
             )
     apiserver = {"job": "apiserver", "instance": f"{bed.address}:6443", "namespace": "default",
                  "service": "kubernetes", "endpoint": "https"}  # fmt: skip
-    found.append(Target("apiserver", apiserver, (Sample("apiserver_request_total", {"code": "200"}, 1e6, 40.0),)))
-    return found
+    answered = Sample("apiserver_request_total", {"code": "200"}, 1e6, 40.0)
+    found.append(Target("apiserver", apiserver, (answered, *middleware.api_server_samples())))
+    return [*found, *middleware.targets()]
 
 
 def stream(namespace: str, app: str, pod: str, node: str) -> dict[str, str]:

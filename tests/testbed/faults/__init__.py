@@ -3,12 +3,50 @@
 from __future__ import annotations
 
 from tests.testbed.errors import TestbedError
-from tests.testbed.faults import cluster, lifecycle, nodes, pods, scaling, scheduling, signals, storage
+from tests.testbed.faults import (
+    applications,
+    cluster,
+    controlplane,
+    lifecycle,
+    network,
+    nodes,
+    pods,
+    scaling,
+    scheduling,
+    signals,
+    storage,
+)
 from tests.testbed.faults.base import Expected, Fault
+
+_MODULES = (
+    network,
+    pods,
+    lifecycle,
+    scheduling,
+    cluster,
+    signals,
+    scaling,
+    storage,
+    nodes,
+    applications,
+    controlplane,
+)
 
 FAULTS: dict[str, Fault] = {
     fault.name: fault
-    for module in (pods, lifecycle, scheduling, cluster, signals, scaling, storage, nodes)
+    for module in (
+        network,
+        pods,
+        lifecycle,
+        scheduling,
+        cluster,
+        signals,
+        scaling,
+        storage,
+        nodes,
+        applications,
+        controlplane,
+    )
     for fault in module.FAULTS
 }
 
