@@ -23,19 +23,25 @@ from hubops.model.hosts import Host
 from hubops.model.text import inert
 
 HTTPS = 443
-#: What the resolver says when a name does not exist, or has no address. Everything else is trouble on the way.
-_NO_SUCH_NAME = {getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name)}
+#: What the resolver says of a name that exists and has no address; not every system tells that apart.
+_NO_ADDRESS = {socket.EAI_NODATA} if hasattr(socket, "EAI_NODATA") else set()
+#: And of a name that does not exist. Everything else is trouble on the way.
+_NO_SUCH_NAME = {socket.EAI_NONAME, *_NO_ADDRESS}
 #: This machine has no way to go there at all.
 _NO_WAY = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM, errno.ENETDOWN}
 
 
 class Resolved(NamedTuple):
-    """What the resolver answered. `asked` is False where it did not answer, which says nothing about the name."""
+    """What the resolver answered. `asked` is False where it did not answer, which says nothing about the name.
+
+    `exists` says that the name does, with an address or without.
+    """
 
     addresses: tuple[str, ...] = ()
     canonical: str = ""
     problem: str = ""
     asked: bool = True
+    exists: bool = True
 
 
 class NotReached(Exception):
@@ -52,9 +58,10 @@ def resolve(name: str) -> Resolved:
         found = socket.getaddrinfo(name, HTTPS, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
     except socket.gaierror as error:
         said = inert(error.strerror or str(error), limit=200)
-        return Resolved(problem=said.lower(), asked=error.errno in _NO_SUCH_NAME)
+        asked, exists = error.errno in _NO_SUCH_NAME, error.errno in _NO_ADDRESS
+        return Resolved(problem=said.lower(), asked=asked, exists=exists)
     except UnicodeError:  # a label that is empty or longer than 63 characters never reaches the resolver
-        return Resolved(problem="not a host name")
+        return Resolved(problem="not a host name", exists=False)
     canonical = found[0][3].rstrip(".")
     addresses = tuple(dict.fromkeys(str(item[4][0]) for item in found))
     return Resolved(addresses, "" if canonical.lower() == name.lower() else canonical)
@@ -141,10 +148,12 @@ class HostClient:
         raise NotReached(f"{tried} port {self.port}: {_words(failed[0])}", silent=silent) from failed[0]
 
 
-def resolver_answers(name: str) -> bool:
-    """Whether the resolver knows anything: it answers for the zone above *name*, if only that there is no address."""
-    above = name.partition(".")[2]
-    return bool(above) and resolve(f"{above}.").asked
+def resolver_knows(name: str) -> bool:
+    """Whether the resolver knows the top of *name* ("com."), which exists whatever became of the name below it.
+
+    One without a way to the world does not: it is mute, or says of every name that it does not exist.
+    """
+    return resolve(f"{name.rpartition('.')[2]}.").exists
 
 
 def _status(tls: ssl.SSLSocket, name: str) -> int:

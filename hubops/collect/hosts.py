@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import msgspec
 
-from hubops.clients.hosts import HostClient, Resolved, resolve, resolver_answers
+from hubops.clients.hosts import HostClient, Resolved, resolve, resolver_knows
 from hubops.clients.retry import Deadline
 from hubops.collect.part import Part, Progress, nothing, status_of
 from hubops.collect.sources import SourceRead, said
@@ -42,7 +42,7 @@ def read_hosts(config: PlatformConfig, objects: Objects, *, deadline: Deadline, 
     seen = gather(names, client.look, at_once=AT_ONCE, deadline=own, done=partial(_told, progress, len(names)))
     hosts = judged([_host(name, result) for name, result in seen.items()])
     if hosts is None:
-        reason = f"this machine's resolver answers for none of {len(names)} hosts: {_first(seen).reason}"
+        reason = f"this machine's resolver knows none of {len(names)} hosts, nor their top-level domain"
         part = nothing([EVIDENCE], reason)
     else:
         part = Part(
@@ -77,22 +77,16 @@ def _host(name: str, result: Host | SourceError) -> Host:
     return Host(name=name, unknown=str(result)) if isinstance(result, SourceError) else result
 
 
-def _first(seen: Mapping[str, Host | SourceError]) -> Host:
-    return next(_host(name, result) for name, result in seen.items())
-
-
-def judged(hosts: list[Host]) -> tuple[Host, ...] | None:
+def judged(hosts: list[Host], knows: Callable[[str], bool] = resolver_knows) -> tuple[Host, ...] | None:
     """*hosts*; unknown are those that this machine itself may be to blame for. None where it resolves nothing at all.
 
-    A name whose own servers fail, while the resolver answers for others or for the zone above, is the platform's fault;
-    so is a host that is silent while another is not.
+    A name that does not resolve, while the resolver knows others or at least their top-level domain, is the platform's
+    fault, even where it only fails: the servers of the zone do. So is a host that is silent while another is not. *knows*
+    says whether the resolver knows the top-level domain of a name.
     """
-    mute = [host for host in hosts if host.unknown and host.failed == "resolve"]
-    resolves = any(host.addresses for host in hosts) or any(
-        host.failed == "resolve" and not host.unknown for host in hosts
-    )
-    if mute and not resolves and not resolver_answers(mute[0].name):
-        return None if len(mute) == len(hosts) else tuple(hosts)
+    failed = [host for host in hosts if host.failed == "resolve"]
+    if failed and not any(host.addresses for host in hosts) and not knows(failed[0].name):
+        return None
     heard = any(host.status or host.certificate or (host.failed == "connect" and not host.unknown) for host in hosts)
     return tuple(_cleared(host, heard=heard) for host in hosts)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hubops.clients.hosts import HostClient, resolve, resolver_answers
+from hubops.clients.hosts import HostClient, resolve, resolver_knows
 from hubops.errors import ConfigError
 from hubops.model.hosts import Host
 from tests.clients.chains import HOUR, Issued, issue, serving
@@ -173,7 +173,8 @@ def test_names() -> None:
     assert resolve(NAME).asked
     broken = resolve("a" * 64 + ".example.com")
     assert (broken.addresses, broken.asked, broken.problem) == ((), True, "not a host name")
-    assert not resolver_answers("invalid")  # nothing stands above it that could be asked
+    assert (broken.exists, resolve(NAME).exists) == (False, True)
+    assert not resolver_knows("grafana.invalid")  # RFC 6761: no resolver knows it
 
 
 def test_a_name_that_does_not_exist_is_no_fault_of_the_network() -> None:

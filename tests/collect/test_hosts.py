@@ -76,13 +76,23 @@ def test_what_a_proxy_says_stays_unknown() -> None:
     )
 
 
-def test_a_resolver_that_is_mute_is_this_machines_fault() -> None:
-    """The zone above "invalid" cannot be asked, so that nothing shows that the resolver works."""
-    mute = host("invalid", failed="resolve", reason="temporary failure", unknown="temporary failure")
+def test_a_resolver_without_a_way_out_is_this_machines_fault() -> None:
+    """It is mute, or says of all names that there are none: it does not know the top-level domain either."""
+    mute = host("api.invalid", failed="resolve", reason="temporary failure", unknown="temporary failure")
+    denied = host("api.invalid", failed="resolve", reason="name or service not known")
     assert judged([mute, mute]) is None
+    assert judged([denied, mute]) is None
     seen = judged([mute, host("example.com", addresses=["203.0.113.10"], status=200)])
     assert seen is not None
     assert (seen[0].failed, seen[0].unknown) == ("resolve", None)
+
+
+def test_a_name_that_is_missing_where_the_resolver_works_is_known() -> None:
+    mute = host("api.example.com", failed="resolve", reason="temporary failure", unknown="temporary failure")
+    denied = host("grafana.example.com", failed="resolve", reason="name or service not known")
+    seen = judged([mute, denied], knows="api.example.com".__eq__)
+    assert seen is not None
+    assert [item.unknown for item in seen] == [None, None]
 
 
 def test_what_was_seen_is_kept_in_a_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

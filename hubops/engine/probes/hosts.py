@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 
 import msgspec
@@ -31,6 +32,19 @@ def of_host(view: View, name: str) -> list[Ingress]:
     """The Ingresses with a rule for *name*, by its own name or by a wildcard for its domain."""
     wanted = {name, f"*.{name.partition('.')[2]}"}
     return [item for item in ingresses.alive(view) if wanted & {host.lower() for host in ingresses.hosts(item)}]
+
+
+def together(hosts: Iterable[Host], key: Callable[[Host], object]) -> Iterator[tuple[Host, Ref, str | None]]:
+    """*hosts* with what to report them about, so that one cause is one finding: those with the same *key* are about the
+    shortest name of them, each as an example.
+    """
+    grouped: dict[object, list[Host]] = defaultdict(list)
+    for host in hosts:
+        grouped[key(host)].append(host)
+    for group in grouped.values():
+        first = min(group, key=lambda host: (len(host.name), host.name))
+        for host in group:
+            yield host, reference(first), host.name if len(group) > 1 else None
 
 
 def details(host: Host) -> dict[str, str]:
@@ -64,39 +78,35 @@ def host_certificate_invalid(view: View, *, within: timedelta) -> Iterator[Hit]:
     """Hosts whose certificate a client refuses: expired, for other names, by an unknown issuer. And hosts whose
     certificate expires in less than *within*, unless it is one that lives briefly and has a quarter of its life left.
     """
-    for host in view.snapshot.hosts:
-        if host.failed == "verify" and not host.unknown:
-            yield _refused(view, host)
-        elif host.certificate is not None and _ends_soon(view, host.certificate, within):
-            left = host.certificate.not_after - view.now
-            words = f"certificate expires in {human_duration(left)}, and a newer one is not served"
-            yield _certificate_hit(view, host, words, left)
+    wrong = {host.name: words for host in view.snapshot.hosts if (words := _wrong(view, host, within))}
+    hosts = [host for host in view.snapshot.hosts if host.name in wrong]
+    for host, about, example in together(hosts, lambda host: (host.certificate, wrong[host.name])):
+        left = host.certificate.not_after - view.now if host.certificate else None
+        yield Hit(
+            ref=about,
+            summary=evidence.bounded(wrong[host.name], 300),
+            evidence=tuple(shown(host)),
+            value=Value(left.total_seconds(), "seconds") if left is not None else None,
+            depends_on=(reference(host), *_behind_certificate(view, host)),
+            details=details(host),
+            example=example,
+        )
 
 
 def _ends_soon(view: View, served: ServedCertificate, within: timedelta) -> bool:
     return served.not_after - view.now < min(within, (served.not_after - served.not_before) * _LATE)
 
 
-def _refused(view: View, host: Host) -> Hit:
+def _wrong(view: View, host: Host, within: timedelta) -> str:
+    """What is wrong with the certificate of *host*; empty where nothing is."""
     served = host.certificate
-    left = served.not_after - view.now if served else None
-    if served and any(name in (served.subject, served.issuer) for name in _DEFAULTS):
-        words = (
-            f"the ingress controller serves its own default certificate ({served.subject}): it has none for the host"
-        )
-        return _certificate_hit(view, host, words, left)
-    return _certificate_hit(view, host, f"certificate is not trusted: {host.reason}", left)
-
-
-def _certificate_hit(view: View, host: Host, words: str, left: timedelta | None) -> Hit:
-    return Hit(
-        ref=reference(host),
-        summary=evidence.bounded(words, 300),
-        evidence=tuple(shown(host)),
-        value=Value(left.total_seconds(), "seconds") if left is not None else None,
-        depends_on=tuple(_behind_certificate(view, host)),
-        details=details(host),
-    )
+    if host.failed == "verify" and not host.unknown:
+        if served and any(name in (served.subject, served.issuer) for name in _DEFAULTS):
+            return f"the ingress controller has no certificate for it and serves its own default one ({served.subject})"
+        return f"certificate is not trusted: {host.reason}"
+    if served is None or not _ends_soon(view, served, within):
+        return ""
+    return f"certificate expires in {human_duration(served.not_after - view.now)}, and a newer one is not served"
 
 
 def _behind_certificate(view: View, host: Host) -> Iterator[Ref]:
@@ -118,26 +128,27 @@ def host_not_answering(view: View) -> Iterator[Hit]:
     Any other answer is one: to log in, to go elsewhere, not found. What this machine cannot reach at all, while it
     reaches no other host either, is unknown. Raises Undecided for that.
     """
-    for host in view.snapshot.hosts:
-        if host.unknown:
-            continue
-        if host.failed in {"connect", "answer"}:
-            yield _silent_hit(view, host, host.reason)
-        elif host.status is not None and host.status >= 500:
-            yield _silent_hit(view, host, f"answers with {host.status}")
+    known = [host for host in view.snapshot.hosts if not host.unknown]
+    silent = [host for host in known if host.failed in {"connect", "answer"}]
+    for host, about, example in together(silent, lambda host: (host.addresses, host.reason)):
+        yield _silent_hit(view, host, host.reason, about, example)
+    for host in known:
+        if host.status is not None and host.status >= 500:
+            yield _silent_hit(view, host, f"answers with {host.status}", reference(host))
     unknown = [host for host in view.snapshot.hosts if host.unknown]
     if unknown:
         said = f"{unknown[0].name} and {len(unknown) - 1} more" if len(unknown) > 1 else unknown[0].name
         raise Undecided(f"{said} cannot be reached from this machine: {unknown[0].unknown}")
 
 
-def _silent_hit(view: View, host: Host, words: str) -> Hit:
+def _silent_hit(view: View, host: Host, words: str, about: Ref, example: str | None = None) -> Hit:
     return Hit(
-        ref=reference(host),
+        ref=about,
         summary=evidence.bounded(words, 300),
         evidence=tuple(shown(host)),
-        depends_on=tuple(dict.fromkeys(_behind_answer(view, host))),
+        depends_on=(reference(host), *dict.fromkeys(_behind_answer(view, host))),
         details=details(host),
+        example=example,
     )
 
 

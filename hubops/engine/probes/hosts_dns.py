@@ -9,7 +9,7 @@ from hubops.engine.probe import probe
 from hubops.engine.probes import evidence, hosts, ingresses
 from hubops.engine.view import View
 from hubops.model.check import Severity
-from hubops.model.finding import Evidence, Hit
+from hubops.model.finding import Evidence, Hit, Ref
 from hubops.model.hosts import Host
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -33,17 +33,20 @@ _INSIDE = tuple(
 
 @probe(needs=("hosts", "services", "ingresses"), uses=("ingressclasses",))
 def host_dns_wrong(view: View, *, addresses: tuple[str, ...]) -> Iterator[Hit]:
-    """Hosts that do not resolve, or with an address that is neither of their load balancer nor among *addresses*.
+    """Hosts that do not resolve, or with an address that is not their load balancer's.
 
-    *addresses* are addresses and networks that are right as well: of a CDN, a WAF, a NAT. Only info where the host
-    answers from elsewhere with a valid certificate. Public and private addresses are not held against each other: a NAT
-    stands between them. Neither are hosts behind a proxy of this machine that it cannot resolve itself.
+    The threshold `addresses` holds addresses and networks that are right as well: of a CDN, a WAF, a NAT. Only info
+    where the host answers from elsewhere with a valid certificate. Public and private addresses are not held against
+    each other: a NAT stands between them. Neither are hosts that only the proxy of this machine resolves.
     """
     right = tuple(ipaddress.ip_network(text, strict=False) for text in addresses)
+    lost = [host for host in view.snapshot.hosts if host.failed == "resolve" and not host.unknown]
+    every = len(lost) == len(view.snapshot.hosts)
+    # Where none of them resolves it is their domain.
+    for host, about, example in hosts.together(lost, lambda host: (host.reason, None if every else host.name)):
+        yield _hit(host, f"does not resolve: {host.reason}", about=about, example=example)
     for host in view.snapshot.hosts:
-        if host.failed == "resolve" and not host.unknown:
-            yield _hit(host, f"does not resolve: {host.reason}", (), None)
-        elif host.addresses:
+        if host.addresses:
             yield from _elsewhere(view, host, right)
 
 
@@ -62,7 +65,8 @@ def _elsewhere(view: View, host: Host, right: tuple[_Network, ...]) -> Iterator[
     some = "also " if len(wrong) < len(compared) else ""
     words = f"resolves {some}to {_listed(wrong)}, and its load balancer is {', '.join(given[:3])}"
     fine = host.failed is None and host.status is not None and host.status < 500
-    yield _hit(host, words, given, "info" if fine and not some else "warning")
+    severity: Severity = "info" if fine and not some else "warning"
+    yield _hit(host, words, about=hosts.reference(host), given=given, severity=severity)
 
 
 def _given(view: View, host: Host) -> tuple[str, ...]:
@@ -100,13 +104,22 @@ def _listed(found: list[_Address]) -> str:
     return ", ".join(str(item) for item in found[:4])
 
 
-def _hit(host: Host, words: str, given: tuple[str, ...], severity: Severity | None) -> Hit:
+def _hit(
+    host: Host,
+    words: str,
+    *,
+    about: Ref,
+    given: tuple[str, ...] = (),
+    severity: Severity | None = None,
+    example: str | None = None,
+) -> Hit:
     return Hit(
-        ref=hosts.reference(host),
+        ref=about,
         summary=evidence.bounded(words, 300),
         evidence=tuple(_evidence(host, given)),
         severity=severity,
         details=hosts.details(host),
+        example=example,
     )
 
 
