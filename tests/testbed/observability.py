@@ -76,6 +76,12 @@ class Observability:
             file.write_text(yaml.safe_dump({"groups": [{"name": name, "interval": "1s", "rules": rules}]}))
         self.reload()
 
+    def rule_groups(self) -> list[dict[str, Any]]:
+        groups: list[dict[str, Any]] = self._call("GET", f"{self.urls.prometheus}/api/v1/rules").json()["data"][
+            "groups"
+        ]
+        return groups
+
     def reload(self) -> None:
         """Let Prometheus read its configuration again."""
         self._call("POST", f"{self.urls.prometheus}/-/reload")
@@ -129,6 +135,10 @@ class Observability:
         self._list(entry for entry in self._listed() if entry["labels"]["__metrics_path__"] != f"/{key}")
         poll(lambda: f"/{key}" not in self._scraped_paths(), f"target {key} gone", 30)
 
+    def scraped(self) -> set[str]:
+        """The keys of the targets that Prometheus is told to scrape."""
+        return {entry["labels"]["__metrics_path__"].removeprefix("/") for entry in self._listed()}
+
     def _scraped_paths(self) -> set[str]:
         answer = self._call("GET", f"{self.urls.prometheus}/api/v1/targets", params={"state": "active"})
         return {target["discoveredLabels"]["__metrics_path__"] for target in answer.json()["data"]["activeTargets"]}
@@ -155,14 +165,34 @@ class Observability:
         poll(lambda: self.firing(name) is firing, f"alert {name} {'firing' if firing else 'gone'}", 60)
 
     def silence(self, name: str, comment: str) -> None:
+        self.silence_matching(("alertname", name), "on-call", comment, dt.timedelta(days=7))
+
+    def silence_matching(self, matcher: tuple[str, str], by: str, comment: str, lasts: dt.timedelta) -> None:
+        """Silence what has a label, of this name, that the expression matches."""
+        name, value = matcher
+        now = dt.datetime.now(dt.UTC)
         body = {
-            "matchers": [{"name": "alertname", "value": name, "isRegex": False, "isEqual": True}],
-            "startsAt": dt.datetime.now(dt.UTC).isoformat(),
-            "endsAt": (dt.datetime.now(dt.UTC) + dt.timedelta(days=7)).isoformat(),
-            "createdBy": "on-call",
+            "matchers": [{"name": name, "value": value, "isRegex": True, "isEqual": True}],
+            "startsAt": now.isoformat(),
+            "endsAt": (now + lasts).isoformat(),
+            "createdBy": by,
             "comment": comment,
         }
         self._call("POST", f"{self.urls.alertmanager}/api/v2/silences", json=body)
+
+    def expire(self, silence: str) -> None:
+        """End the silence of this id."""
+        self._call("DELETE", f"{self.urls.alertmanager}/api/v2/silence/{silence}")
+
+    def send_alert(self, alert: dict[str, Any]) -> None:
+        """Hand an alert to Alertmanager, as Prometheus would."""
+        self._call("POST", f"{self.urls.alertmanager}/api/v2/alerts", json=[alert])
+
+    def inhibit(self, rules: list[dict[str, Any]]) -> None:
+        """From now on Alertmanager has these inhibit rules and no others."""
+        file = self.directory / "alertmanager.yaml"
+        file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"inhibit_rules": rules}))
+        self._call("POST", f"{self.urls.alertmanager}/-/reload")
 
     def silences(self) -> list[dict[str, Any]]:
         silences: list[dict[str, Any]] = self._call("GET", f"{self.urls.alertmanager}/api/v2/silences").json()

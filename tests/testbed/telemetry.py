@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tests.testbed import middleware
+from tests.testbed import middleware, stack_metrics
 from tests.testbed.observability import Target
 from tests.testbed.source import Sample
 
@@ -37,18 +37,22 @@ WATCHDOG: dict[str, Any] = {
     },
 }
 SILENCED = "LegacyBillingDown"
+RUNBOOKS = "https://runbooks.example.com"
 RULES: list[dict[str, Any]] = [
     {
         "alert": "CPUThrottlingHigh",
         "expr": "vector(0.31)",
         "labels": {"severity": "warning", "namespace": "data", "pod": "ingest", "container": "ingest"},
-        "annotations": {"summary": "Processes experience elevated CPU throttling."},
+        "annotations": {
+            "summary": "Processes experience elevated CPU throttling.",
+            "runbook_url": f"{RUNBOOKS}/throttling",
+        },
     },
     {
         "alert": SILENCED,
         "expr": "vector(1)",
-        "labels": {"severity": "critical", "namespace": "payments", "service": "legacy-ledger"},
-        "annotations": {"summary": "The legacy billing system does not answer."},
+        "labels": {"severity": "warning", "namespace": "payments", "service": "legacy-ledger"},
+        "annotations": {"summary": "The legacy billing system does not answer.", "runbook_url": f"{RUNBOOKS}/legacy"},
     },
 ]
 
@@ -208,7 +212,7 @@ def targets(bed: Testbed) -> list[Target]:
                  "service": "kubernetes", "endpoint": "https"}  # fmt: skip
     answered = Sample("apiserver_request_total", {"code": "200"}, 1e6, 40.0)
     found.append(Target("apiserver", apiserver, (answered, *middleware.api_server_samples())))
-    return [*found, *middleware.targets()]
+    return [*found, *middleware.targets(), *stack_metrics.targets()]
 
 
 def stream(namespace: str, app: str, pod: str, node: str) -> dict[str, str]:

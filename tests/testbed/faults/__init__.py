@@ -10,11 +10,13 @@ from tests.testbed.faults import (
     lifecycle,
     network,
     nodes,
+    observability,
     pods,
     scaling,
     scheduling,
     signals,
     storage,
+    workloads,
 )
 from tests.testbed.faults.base import Expected, Fault
 
@@ -30,25 +32,11 @@ _MODULES = (
     nodes,
     applications,
     controlplane,
+    observability,
+    workloads,
 )
 
-FAULTS: dict[str, Fault] = {
-    fault.name: fault
-    for module in (
-        network,
-        pods,
-        lifecycle,
-        scheduling,
-        cluster,
-        signals,
-        scaling,
-        storage,
-        nodes,
-        applications,
-        controlplane,
-    )
-    for fault in module.FAULTS
-}
+FAULTS: dict[str, Fault] = {fault.name: fault for module in _MODULES for fault in module.FAULTS}
 
 
 def matching(name: str) -> list[Fault]:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Expected:
-    """The finding that must be there: its check, its object, and a word of its cause (in summary or evidence)."""
+    """The finding that must be there: its check, its object, and a word of its cause (in summary or evidence).
+
+    An empty name is any: the ids of silences are Alertmanager's choice.
+    """
 
     check: str
     kind: str
@@ -57,7 +60,7 @@ def remove(bed: Testbed, *objects: Object) -> None:
 def _wait_gone(bed: Testbed, obj: Object) -> None:
     kind, name, namespace = obj["kind"], obj["metadata"]["name"], obj["metadata"].get("namespace")
     poll(lambda: bed.api.get(kind, namespace, name) is None, f"{kind} {name} gone", 30)
-    if kind in ("Deployment", "StatefulSet"):
+    if kind in ("Deployment", "StatefulSet", "DaemonSet", "Job"):
         poll(lambda: not pods(bed, namespace, name), f"the pods of {name} gone", 30)
 
 
