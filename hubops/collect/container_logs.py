@@ -96,7 +96,7 @@ def read_container_logs(
 def troubled(pods: Iterable[Pod], at: datetime) -> list[Troubled]:
     """The containers that wait to be started after a crash, failed within the last hour, or hold their pod's start.
 
-    The worst first. One pod, the one that crashed last, for each owner and container name; no more than CONTAINERS in all.
+    The worst first. One pod, the one that crashed last, for each owner and container name; CONTAINERS of them at most.
     """
     found: dict[tuple[str, str, str], Troubled] = {}
     for item in (item for pod in pods for item in _of_pod(pod, at)):

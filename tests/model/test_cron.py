@@ -84,7 +84,7 @@ def test_a_zone_in_the_schedule_is_read() -> None:
      "*/0 * * * *", "a * * * *", "1-2-3 * * * *", "1/2/3 * * * *", "-1 * * * *", "@reboot", "@every x", "0 0 L * *"],
 )  # fmt: skip
 def test_what_is_no_schedule_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no|is not"):
+    with pytest.raises(ValueError, match=r"is no|is not"):
         parse(text)
 
 
