@@ -116,8 +116,8 @@ FAULTS: tuple[Fault, ...] = (
     _pending("spread", "ranker", "example.com/rack of its topology spread", {"topologySpreadConstraints": [_BY_RACK]}),
     _pending("unbound-claim", "spooler", "unbound", _VOLUMES, ("pvc-pending",)),
     OverQuota(
-        "deployment-unavailable/quota",
-        Expected("deployment-unavailable", "Deployment", "shop", "bulk-import", "exceeded quota"),
+        "pods-refused/quota",
+        Expected("pods-refused", "Deployment", "shop", "bulk-import", "quota compute has no room"),
         (),
     ),
     PendingClaim(
