@@ -81,8 +81,8 @@ def judged(hosts: list[Host], knows: Callable[[str], bool] = resolver_knows) -> 
     """*hosts*; unknown are those that this machine itself may be to blame for. None where it resolves nothing at all.
 
     A name that does not resolve, while the resolver knows others or at least their top-level domain, is the platform's
-    fault, even where it only fails: the servers of the zone do. So is a host that is silent while another is not. *knows*
-    says whether the resolver knows the top-level domain of a name.
+    fault, even where it only fails: the servers of the zone do. So is a host that is silent while another is not.
+    *knows* says whether the resolver knows the top-level domain of a name.
     """
     failed = [host for host in hosts if host.failed == "resolve"]
     if failed and not any(host.addresses for host in hosts) and not knows(failed[0].name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator
 
-from hubops.engine.probe import probe
+from hubops.engine.probe import Undecided, probe
 from hubops.engine.probes import evidence, hosts, ingresses
 from hubops.engine.view import View
 from hubops.model.check import Severity
@@ -37,9 +37,10 @@ def host_dns_wrong(view: View, *, addresses: tuple[str, ...]) -> Iterator[Hit]:
 
     The threshold `addresses` holds addresses and networks that are right as well: of a CDN, a WAF, a NAT. Only info
     where the host answers from elsewhere with a valid certificate. Public and private addresses are not held against
-    each other: a NAT stands between them. Neither are hosts that only the proxy of this machine resolves.
+    each other: a NAT stands between them. Neither are hosts that only the proxy of this machine resolves. Raises
+    Undecided where one of `addresses` is neither an address nor a network.
     """
-    right = tuple(ipaddress.ip_network(text, strict=False) for text in addresses)
+    right = _networks(addresses)
     lost = [host for host in view.snapshot.hosts if host.failed == "resolve" and not host.unknown]
     every = len(lost) == len(view.snapshot.hosts)
     # Where none of them resolves it is their domain.
@@ -48,6 +49,13 @@ def host_dns_wrong(view: View, *, addresses: tuple[str, ...]) -> Iterator[Hit]:
     for host in view.snapshot.hosts:
         if host.addresses:
             yield from _elsewhere(view, host, right)
+
+
+def _networks(texts: Iterable[str]) -> tuple[_Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+    except ValueError as error:
+        raise Undecided(f"with.addresses: {error}") from error
 
 
 def _elsewhere(view: View, host: Host, right: tuple[_Network, ...]) -> Iterator[Hit]:
