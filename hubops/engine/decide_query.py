@@ -62,7 +62,8 @@ def _examined(view: View, check: Check, one: ParameterSet, series: int) -> int:
     """How many series were looked at. Raises _Absent or _Undecided when there was nothing to look at."""
     if check.examines is None:
         return series
-    counted = answers(view, check).get(render(check.examines.query, one.values))
+    query = render(check.examines.query, one.values)
+    counted = answers(view, check).get(query)
     if counted is None:
         return series  # it could not be asked, which the runner says
     if counted:
@@ -72,8 +73,8 @@ def _examined(view: View, check: Check, one: ParameterSet, series: int) -> int:
         return 0
     server = "Prometheus" if check.promql else "Loki"
     if check.examines.absent:
-        raise _Absent(f"{check.examines.absent}: {server} has no series of {check.examines.query.strip()}")
-    raise _Undecided(f"{server} has no series for it to look at ({check.examines.query.strip()} answers nothing)")
+        raise _Absent(f"{check.examines.absent}: {server} has no series of {query.strip()}")
+    raise _Undecided(f"{server} has no series for it to look at ({query.strip()} answers nothing)")
 
 
 def _hit(view: View, check: Check, one: ParameterSet, sample: Sample, ref: Ref) -> Hit:

@@ -56,7 +56,7 @@ def _requests(**by_code: float) -> list[Sample]:
 FAULTS: tuple[Fault, ...] = (
     Measured(
         "error-rate-high",
-        Expected("error-rate-high", "Service", "shop", "checkout", "20.0%"),
+        Expected("error-rate-high", "Service", "shop", "checkout", "fail with a server error"),
         (),
         # Its healthy pods answer 24 requests a second, too.
         target("shop", "checkout", *_requests(c200=10.0, c503=8.5), instance="10.9.0.1:8080"),
