@@ -26,27 +26,33 @@ _HELD = (
 _GROUP_VERSION = re.compile(r"\b([a-z0-9][a-z0-9.-]*\.[a-z0-9.-]+/v[0-9][a-z0-9]*)(?=[:,]|\s|$)")
 
 
-@probe(needs=("namespaces",))
+@probe(needs=("namespaces",), uses=("pods",))
 def namespace_stuck_terminating(view: View, *, grace: timedelta) -> Iterator[Hit]:
     """Namespaces that are being deleted for longer than *grace*, with what their conditions say holds them."""
     for namespace in view.objects.namespaces:
         since = namespace.metadata.deletion_timestamp
         if since is not None and pods.longer_than(view, since, grace):
-            yield _hit(namespace)
+            yield _hit(view, namespace)
 
 
-def _hit(namespace: Namespace) -> Hit:
+def _hit(view: View, namespace: Namespace) -> Hit:
     held = list(_holding(namespace))
     said = "; ".join(item.message for item in held) if held else _finalizers(namespace)
-    apis = [name for item in held for name in _GROUP_VERSION.findall(item.message)]
     return Hit(
         ref=Ref("Namespace", namespace.name),
         summary=evidence.bounded(f"was deleted and does not go away: {said}", 300),
         evidence=tuple(_evidence(namespace, held)),
         since=namespace.metadata.deletion_timestamp,
-        depends_on=tuple(Ref("APIService", apiservices.name_of(api)) for api in dict.fromkeys(apis)),
+        depends_on=tuple(dict.fromkeys(_causes(view, namespace, held))),
         details={"namespace": namespace.name},
     )
+
+
+def _causes(view: View, namespace: Namespace, held: list[Condition]) -> Iterator[Ref]:
+    """APIs that do not answer, and pods that do not end."""
+    for item in held:
+        yield from (Ref("APIService", apiservices.name_of(name)) for name in _GROUP_VERSION.findall(item.message))
+    yield from (view.owner(pod) for pod in view.pods_by_namespace.get(namespace.name, ()))
 
 
 def _holding(namespace: Namespace) -> Iterator[Condition]:

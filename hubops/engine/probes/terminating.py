@@ -9,7 +9,6 @@ from hubops.engine.probe import probe
 from hubops.engine.probes import evidence, pods
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref
-from hubops.model.kube.core import Pod
 from hubops.model.kube.kinds import BY_PLURAL
 from hubops.model.kube.meta import Object
 from hubops.model.kube.storage import PersistentVolume, PersistentVolumeClaim
@@ -69,7 +68,7 @@ def _hit(view: View, kind: str, item: Object) -> Hit:
         summary=evidence.bounded(f"was deleted, and {held} {said} {'holds' if len(names) == 1 else 'hold'} it", 300),
         evidence=tuple(_evidence(item)),
         since=item.metadata.deletion_timestamp,
-        depends_on=(Ref("Namespace", item.namespace),) if item.namespace else (),
+        depends_on=(*_users(view, item), *([Ref("Namespace", item.namespace)] if item.namespace else [])),
         # kubectl takes a namespace for what has none, too.
         details={"resource": kind.lower(), "namespace": item.namespace or "default"},
     )
@@ -78,15 +77,20 @@ def _hit(view: View, kind: str, item: Object) -> Hit:
 def _reason(view: View, item: Object) -> str:
     """What the finalizer waits for, where the snapshot tells."""
     if isinstance(item, PersistentVolumeClaim):
-        using = [pod.name for pod in view.pods_by_namespace.get(item.namespace, ()) if _uses(view, pod, item)]
+        using = [ref.name for ref in _users(view, item)]
         return f"pod {using[0]}{_more(using)} uses it, and with the pod it goes" if using else ""
     if isinstance(item, PersistentVolume) and item.status.phase == "Bound" and (claim := item.spec.claim_ref):
         return f"claim {claim.namespace}/{claim.name} is bound to it"
     return ""
 
 
-def _uses(view: View, pod: Pod, claim: PersistentVolumeClaim) -> bool:
-    return Ref("PersistentVolumeClaim", claim.name, claim.namespace) in pods.claims(view, pod)
+def _users(view: View, item: Object) -> tuple[Ref, ...]:
+    """The pods that mount *item*, where it is a claim."""
+    if not isinstance(item, PersistentVolumeClaim):
+        return ()
+    claim = Ref("PersistentVolumeClaim", item.name, item.namespace)
+    here = view.pods_by_namespace.get(item.namespace, ())
+    return tuple(pods.reference(pod) for pod in here if claim in pods.claims(view, pod))
 
 
 def _more(names: list[str]) -> str:
