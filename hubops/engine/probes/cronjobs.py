@@ -17,7 +17,7 @@ from hubops.model.kube.workloads import CronJob, Job
 from hubops.model.quantity import human_duration
 
 #: Missed runs are counted up to here, as the controller does: a schedule of every minute misses half a million a year.
-_MANY = 100
+MANY = 100
 #: Below this the controller, which looks every 10 s, may find each run to be too late (API reference of CronJob).
 _TOO_SHORT = timedelta(seconds=10)
 _CONTROLLER = Ref("Lease", "kube-controller-manager", "kube-system")
@@ -119,7 +119,7 @@ def _job(item: CronJob, name: str) -> Ref:
 
 def _hit(view: View, item: CronJob, schedule: Schedule, due: datetime) -> Hit:
     runs = runs_between(schedule, due - timedelta(seconds=1), view.now)
-    number = "a run" if runs == 1 else f"more than {_MANY} runs" if runs > _MANY else f"{runs} runs"
+    number = "a run" if runs == 1 else f"more than {MANY} runs" if runs > MANY else f"{runs} runs"
     what = f"missed {number}" if item.status.last_schedule_time else f"has never run, and missed {number}"
     held = _held_back(item)
     active = item.status.active[0].name if held else ""
@@ -136,7 +136,7 @@ def _hit(view: View, item: CronJob, schedule: Schedule, due: datetime) -> Hit:
 
 def runs_between(schedule: Schedule, start: datetime, end: datetime) -> int:
     """How many times of *schedule* are after *start* and not after *end*; more than a hundred are 101."""
-    return len(list(islice(takewhile(lambda time: time <= end, _times(schedule, start)), _MANY + 1)))
+    return len(list(islice(takewhile(lambda time: time <= end, _times(schedule, start)), MANY + 1)))
 
 
 def _times(schedule: Schedule, start: datetime) -> Iterator[datetime]:

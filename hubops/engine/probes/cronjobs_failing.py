@@ -30,11 +30,14 @@ def cronjob_failing(view: View, *, runs: int, seldom: timedelta) -> Iterator[Hit
             continue  # cronjob-missed says so
         own = cronjobs.jobs_of(view, item)
         last = next((job for job in reversed(own) if jobs.failure(job) or jobs.succeeded(job)), None)
-        if not _fails(item, own, last):
-            continue
         count = _since_success(item, schedule, own, last)
-        if count >= runs or (last is not None and _apart(schedule, last) >= seldom):
-            yield _hit(view, item, last, max(count, 1))
+        if not _fails(item, own, last):
+            if _unfinished(item, own, runs) and count > runs:
+                yield _hit(view, item, None, count, _why_unfinished(item))
+        elif last is None and count >= runs:
+            yield _hit(view, item, None, count, "their Jobs are not kept, and nothing says why")
+        elif last is not None and (count >= runs or _apart(schedule, last) >= seldom):
+            yield _hit(view, item, last, max(count, 1), jobs.why(view, last))
 
 
 def _success(item: CronJob, own: list[Job]) -> datetime | None:
@@ -54,13 +57,29 @@ def _fails(item: CronJob, own: list[Job], last: Job | None) -> bool:
     return not own and not item.status.active and success is not None and begun is not None and begun > success
 
 
+def _unfinished(item: CronJob, own: list[Job], runs: int) -> bool:
+    """Whether runs that once succeeded now take each other's place, or pile up. Forbid is cronjob-missed's.
+
+    One that never succeeded and is replaced each time may be meant to run on, as a worker that is started afresh.
+    """
+    active, success = len(item.status.active), _success(item, own)
+    return success is not None and active >= (1 if item.spec.concurrency_policy == "Replace" else runs)
+
+
+def _why_unfinished(item: CronJob) -> str:
+    if item.spec.concurrency_policy == "Replace":
+        return "each is replaced by the next before it has finished (concurrencyPolicy Replace)"
+    return f"{len(item.status.active)} are active at once, and none of them finishes"
+
+
 def _since_success(item: CronJob, schedule: Schedule, own: list[Job], last: Job | None) -> int:
-    """How many runs there were after the last success, up to the last that ended."""
+    """How many runs were due after the last success, up to the last that failed; to the last of all without one."""
     success = _success(item, own)
     ended = list(takewhile(lambda job: not jobs.succeeded(job), reversed(own)))
     kept = sum(1 for job in ended if jobs.failure(job))
     start = success or item.metadata.creation_timestamp
-    end = last.metadata.creation_timestamp if last else item.status.last_schedule_time
+    failed = last is not None and jobs.failure(last) is not None
+    end = last.metadata.creation_timestamp if last and failed else item.status.last_schedule_time
     return max(kept, cronjobs.runs_between(schedule, start, end) if start and end else 0)
 
 
@@ -72,13 +91,13 @@ def _apart(schedule: Schedule, last: Job) -> timedelta:
     return following - due if due and following else timedelta.max
 
 
-def _hit(view: View, item: CronJob, last: Job | None, count: int) -> Hit:
+def _hit(view: View, item: CronJob, last: Job | None, count: int, reason: str) -> Hit:
     success = item.status.last_successful_time
-    number = f"its last {count} runs" if 1 < count <= 100 else "its last run" if count == 1 else "more than 100 runs"
-    reason = jobs.why(view, last) if last else "their Jobs are not kept, and nothing says why"
+    times = f"the last {count} times" if count <= cronjobs.MANY else f"more than {cronjobs.MANY} times"
+    number = f"did not succeed {times} it was due" if count > 1 else "its last run did not succeed"
     return Hit(
         ref=cronjobs.reference(item),
-        summary=evidence.bounded(f"{number} did not succeed: {reason}", 400),
+        summary=evidence.bounded(f"{number}: {reason}", 400),
         evidence=tuple(_evidence(view, item, last, success)),
         value=Value(float(count), "runs"),
         since=_began(item, last, success),
