@@ -145,7 +145,8 @@ def test_kubectl_knows_every_command_and_flag(tmp_path: Path, kubectl: str) -> N
     asked = [part.strip() for line in lines for part in line.split(" | ") if part.strip().startswith("kubectl ")]
     distinct = {_kind_of(command): command for command in sorted(asked)}
     assert len(distinct) > 40
-    (tmp_path / "x.yaml").write_text(_OBJECT, encoding="utf-8")
+    for file in ("x.yaml", _concrete("<manifest>")):
+        (tmp_path / file).write_text(_OBJECT, encoding="utf-8")
     for command in distinct.values():
         words = shlex.split(re.sub(r" > \S+$", "", command))
         server = ["--server=http://127.0.0.1:1", "--request-timeout=1s", f"--cache-dir={tmp_path}"]

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,15 @@ def test_a_step_that_closes_its_output_is_still_waited_for() -> None:
     assert run("exec >&- 2>&-; sleep 60", ENVIRONMENT, timeout=0.3).ended == "timeout"
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell starts in the background ignores SIGINT; these tests may be such a thing."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_the_step_and_not_hubops() -> None:
     threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     answer = run("echo begun; sleep 60", ENVIRONMENT, timeout=30)
