@@ -147,7 +147,8 @@ def _examine(examined: _Examination, config: Config, used: Mapping[str, Dependen
     from hubops.collect.wellknown import ROLES
 
     deadline = Deadline(config.deadline.total_seconds())
-    objects = {check for name, checks in used.items() if name not in ROLES for check in checks.unknown}
+    elsewhere = {*ROLES, "hosts"}
+    objects = {check for name, checks in used.items() if name not in elsewhere for check in checks.unknown}
     client = _connect(examined, config, deadline, sorted(objects))
     ways = _sources(examined, config, client, deadline, used)
     if client is not None:

@@ -50,7 +50,7 @@ def command(check: str, options: Options) -> int:
 
 
 def _lines(check: Check, config: Config) -> Iterator[str]:
-    yield f"{check.id}: {check.title}"
+    yield _wrapped(f"{check.id}: {check.title}", "", "  ")
     yield ""
     facts = {
         "severity": config.checks.get(check.id, CheckSettings()).severity or check.severity,
@@ -68,7 +68,11 @@ def _lines(check: Check, config: Config) -> Iterator[str]:
     yield _wrapped(f"Thresholds (hubops.yaml: checks.{check.id}.with, or .namespaces.<namespace>):", "", "")
     for one in parameter_sets(check, config.checks.get(check.id)):
         where = f"   in {', '.join(sorted(one.only))}" if one.only else ""
-        yield from (f"  {name}: {value}{where}" for name, value in one.values.items()) if one.values else ("  none",)
+        yield from (
+            (_wrapped(f"{name}: {value}{where}", "  ", "    ") for name, value in one.values.items())
+            if one.values
+            else ("  none",)
+        )
     yield ""
     yield from _evidence(check, config)
 
@@ -127,4 +131,6 @@ def _column(name: str, text: str) -> Iterator[str]:
 
 
 def _wrapped(text: str, first: str, others: str) -> str:
-    return textwrap.fill(text, _WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+    return textwrap.fill(
+        text, _WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False, break_long_words=False
+    )

@@ -13,6 +13,7 @@ from hubops.commands.options import CATALOG, CLUSTER, Options, with_options
 from hubops.engine import catalog
 from hubops.engine.needs import needs_of
 from hubops.errors import Exit
+from hubops.model.snapshot import SWITCHED_OFF, not_installed
 from hubops.model.text import inert
 
 EPILOG = """\b
@@ -34,7 +35,8 @@ def save(file: Path, options: Options) -> int:
     """Read everything that the checks need and write it to FILE, compressed.
 
     No Secret is read, environment variables are left out, and what looks like a credential is taken out of log lines.
-    Exit code 3 when a part could not be read: the file then says which and why.
+    Exit code 3 when a part could not be read: the file then says which and why. What the cluster does not have, and
+    what is switched off, is no such part.
     """
     from hubops.collect.snapshot_file import save as write
 
@@ -43,9 +45,14 @@ def save(file: Path, options: Options) -> int:
     snapshot = read_cluster(config, needs_of(found.checks, config))
     write(snapshot, file)
     click.echo(f"{file}: {snapshot.cluster} at {snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC, {file.stat().st_size} bytes")
-    for line in _unread(snapshot.unread):
+    unread = {
+        name: reason
+        for name, reason in snapshot.unread.items()
+        if not (not_installed(name, reason) or reason.startswith(SWITCHED_OFF))
+    }
+    for line in _unread(unread):
         click.echo(f"hubops: not read: {line}", err=True)
-    return Exit.UNKNOWN if snapshot.unread else Exit.OK
+    return Exit.UNKNOWN if unread else Exit.OK
 
 
 def _unread(reasons: Mapping[str, str]) -> Iterator[str]:
