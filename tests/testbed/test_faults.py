@@ -57,7 +57,7 @@ def test_found_then_gone(testbed: Testbed, fault: Fault) -> None:
         found[:] = daily(testbed)["findings"]
         return any(is_about(finding, fault.expect) for finding in found)
 
-    poll(seen, f"{fault.name} found", 20, every=0.5)
+    poll(seen, f"{fault.name} found", 60, every=0.5)
     (finding,) = (finding for finding in found if is_about(finding, fault.expect))
     assert fault.expect.cause in json.dumps(finding)
     assert {other["check"] for other in found if other is not finding} <= set(fault.also)
@@ -69,7 +69,7 @@ def test_found_then_gone(testbed: Testbed, fault: Fault) -> None:
         return not left
 
     try:
-        poll(clean, "healthy again", 20, every=0.5)
+        poll(clean, "healthy again", 60, every=0.5)
     finally:
         assert left == []
 
