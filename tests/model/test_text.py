@@ -203,15 +203,15 @@ def test_nothing_around_a_credential_uncovers_it(before: str, form: str, after: 
      "xoxb-", "Aa1", " ", "hooks.slack.com/services/", "secret='", "a", "[", "http://u:p"],
 )  # fmt: skip
 def test_redact_is_linear(unit: str) -> None:
-    """Eight times the text takes about eight times as long; quadratic would be 64. The best of three runs counts."""
+    """Eight times the text takes about eight times as long; quadratic would be 64. The best of seven runs counts."""
 
     def seconds(length: int) -> float:
         text = unit * (length // len(unit))
         runs = []
-        for _ in range(3):
+        for _ in range(7):
             start = time.perf_counter()
             redact(text)
             runs.append(time.perf_counter() - start)
         return min(runs)
 
-    assert seconds(160_000) < 24 * max(seconds(20_000), 0.001)
+    assert seconds(160_000) < 40 * max(seconds(20_000), 0.001)
