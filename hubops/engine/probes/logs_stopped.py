@@ -16,7 +16,11 @@ _YESTERDAY = f"logql:{_LINES} offset 24h))"
 _WINDOW = timedelta(hours=3)
 
 
-@probe(needs=(_NOW, _YESTERDAY, "pods"))
+#: Programs that read the logs of containers, as their charts name the DaemonSet.
+_COLLECTORS = ("promtail", "alloy", "fluent-bit", "fluentd", "vector", "otel")
+
+
+@probe(needs=(_NOW, _YESTERDAY, "pods"), uses=("daemonsets",))
 def logs_stopped(view: View, *, lines: int) -> Iterator[Hit]:
     """Namespaces without a line in the last three hours that had *lines* in the same hours of yesterday.
 
@@ -37,6 +41,7 @@ def logs_stopped(view: View, *, lines: int) -> Iterator[Hit]:
             summary="no line in Loki for three hours, while its pods run",
             evidence=(_evidence(view, name, count),),
             value=Value(count, "lines yesterday"),
+            depends_on=_collectors(view),
             details={"namespace": name},
         )
 
@@ -52,6 +57,12 @@ def _running(view: View, namespace: str) -> int:
     return sum(1 for pod in found if pods.longer_than(view, pod.metadata.creation_timestamp, _WINDOW))
 
 
+def _collectors(view: View) -> tuple[Ref, ...]:
+    """What brings logs to Loki: when that is broken, this is why they stopped."""
+    found = (item for item in view.objects.daemonsets if any(name in item.name for name in _COLLECTORS))
+    return tuple(Ref("DaemonSet", item.name, item.namespace) for item in found)
+
+
 def _evidence(view: View, namespace: str, count: float) -> Evidence:
     running = evidence.counted(_running(view, namespace), "ready pod")
     return evidence.fact(f"{namespace}: {running}, {count:.0f} lines in the same three hours of yesterday, now 0")
@@ -63,5 +74,6 @@ def _all(view: View, silent: Mapping[str, float]) -> Hit:
         summary=f"no namespace has a line in Loki for three hours: {len(silent)} had lines yesterday",
         evidence=tuple(_evidence(view, name, count) for name, count in list(silent.items())[:5]),
         value=Value(sum(silent.values()), "lines yesterday"),
+        depends_on=_collectors(view),
         severity="critical",
     )
