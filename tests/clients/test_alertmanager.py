@@ -10,6 +10,7 @@ from hubops.clients.http import DirectTransport
 from hubops.clients.retry import Deadline
 from hubops.config import EndpointConfig
 from hubops.errors import Permanent, Retryable
+from hubops.model.alerting import Matcher
 from hubops.model.snapshot import Alert
 from tests.clients.server import Server, reply
 from tests.testbed.process import poll
@@ -72,6 +73,56 @@ class TestRealServer:
         assert firing.starts_at == self.STARTED
         assert firing.updated_at is not None
         assert abs(datetime.now(UTC) - firing.updated_at) < timedelta(minutes=1)
+
+    def test_silences_without_those_that_have_expired(self, alerts: dict[str, Alert], alertmanager_url: str) -> None:
+        now = datetime.now(UTC)
+        matchers = [{"name": "alertname", "value": "a|b", "isRegex": True, "isEqual": False}]
+        given = {
+            "matchers": matchers,
+            "startsAt": (now + timedelta(hours=1)).isoformat(),
+            "endsAt": (now + timedelta(hours=2)).isoformat(),
+            "createdBy": "later",
+            "comment": HOSTILE,
+        }
+        for _ in range(2):
+            post(f"{alertmanager_url}/api/v2/silences", given)
+        known = {
+            silence.id: silence for silence in client(alertmanager_url).silences() if silence.created_by == "later"
+        }
+        gone, kept = sorted(known)
+        ended = requests.delete(f"{alertmanager_url}/api/v2/silence/{gone}", timeout=10, proxies={"http": ""})
+        ended.raise_for_status()
+        found = {silence.id: silence for silence in client(alertmanager_url).silences()}
+        assert gone not in found
+        assert found[kept].matchers == (Matcher("alertname", "a|b", is_regex=True, is_equal=False),)
+        assert (found[kept].comment, found[kept].state) == (HOSTILE, "pending")
+        assert found[kept].ends_at - found[kept].starts_at == timedelta(hours=1)
+        assert found[alerts["Silenced"].silenced_by[0]].state == "active"
+
+    def test_its_status_and_what_is_kept_of_its_configuration(self, alertmanager_url: str) -> None:
+        status = client(alertmanager_url).status()
+        assert status.version
+        assert status.up_since is not None
+        assert status.route.receiver in {receiver.name for receiver in status.receivers}
+        assert status.inhibit_rules
+
+
+def test_a_server_that_is_too_old_for_negative_matchers() -> None:
+    silence = {
+        "id": "a",
+        "status": {"state": "active"},
+        "startsAt": "2026-03-01T00:00:00Z",
+        "endsAt": "2026-03-02T00:00:00Z",
+        "matchers": [{"name": "x", "value": "y", "isRegex": False}],
+    }
+    with Server(reply(200, [silence])) as server:
+        (found,) = client(server.url).silences()
+        assert found.matchers == (Matcher("x", "y"),)
+
+
+def test_a_status_without_a_configuration() -> None:
+    with Server(reply(200, {"cluster": {"status": "disabled"}})) as server, pytest.raises(Permanent, match="not show"):
+        client(server.url).status()
 
 
 def test_no_alerts() -> None:

@@ -10,10 +10,12 @@ from hubops.clients.prometheus import Answer, Prometheus
 from hubops.clients.retry import Deadline
 from hubops.config import EndpointConfig
 from hubops.errors import Permanent, Retryable, SourceError
+from hubops.model.alerting import Rule
 from hubops.model.snapshot import Sample
 from tests.clients.server import Server, reply
 from tests.testbed.process import poll
 
+HOSTILE = "\x1b[31m </script> \u202e [bold]"
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -78,6 +80,15 @@ class TestRealServer:
         (sample,) = prometheus.query("hostile", self.now()).samples
         assert sample.labels["text"] == "\x1b[31mred\x1b[0m </script> \u202e {{ 1 }} [bold]"
 
+    def test_its_rules(self, prometheus_url: str) -> None:
+        asked = client(prometheus_url)
+        poll(lambda: asked.rules()[0].rules[0].health == "ok", "the rule was evaluated")
+        (group,) = asked.rules()
+        (rule,) = group.rules
+        assert (group.name, group.interval) == ("hostile", 1.0)
+        assert group.last_evaluation is not None
+        assert (rule.name, rule.type, rule.last_error, rule.annotations) == ("hostile", "recording", "", ())
+
     def test_a_long_query(self, prometheus_url: str) -> None:
         query = " or ".join(f'no_such_metric{{pod="some-pod-{n}"}}' for n in range(1000))
         assert client(prometheus_url).query(query, AT).samples == ()
@@ -87,6 +98,45 @@ class TestRealServer:
             client(prometheus_url + "/prefix").query("up", AT)
         with pytest.raises(Permanent, match="404"):
             client(prometheus_url + "/static").query("up", AT)
+
+
+ALERTING = {
+    "name": "A",
+    "type": "alerting",
+    "health": "err",
+    "lastError": HOSTILE,
+    "labels": {"severity": "warning"},
+    "annotations": {"summary": "not kept", "runbook_url": "not kept"},
+    "alerts": [{"value": "1"}],
+}
+RECORDING = {"name": "b", "type": "recording", "health": "unknown", "query": "x"}
+GROUP = {"name": "g", "file": "/rules/g.yaml", "interval": 30, "lastEvaluation": "0001-01-01T00:00:00Z"}
+RULES = {"groups": [{**GROUP, "rules": [ALERTING, RECORDING]}, {"name": "empty", "rules": None}]}
+
+
+def test_rules_are_trimmed() -> None:
+    with Server(reply(200, {"status": "success", "data": RULES})) as server:
+        found, empty = client(server.url).rules()
+        assert server.requests[0].params == {"exclude_alerts": "true"}
+    assert found.last_evaluation is None
+    assert found.rules == (
+        Rule(name="A", health="err", last_error=HOSTILE, severity="warning", annotations=("runbook_url", "summary")),
+        Rule(name="b", type="recording", health="unknown"),
+    )
+    assert empty.rules == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (404, "404 page not found", "404"),
+        (200, {"status": "success", "data": {"groups": [{"rules": 7}]}}, "rules that hubops cannot read"),
+        (200, {"status": "error", "error": "no ruler"}, "no ruler"),
+    ],
+)
+def test_a_store_that_has_no_rules_to_give(status: int, body: object, says: str) -> None:
+    with Server(reply(status, body)) as server, pytest.raises(Permanent, match=says):
+        client(server.url).rules()
 
 
 def test_a_complete_answer_has_no_remarks() -> None:
