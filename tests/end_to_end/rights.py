@@ -7,10 +7,25 @@ from typing import Any
 from hubops.config import Config
 from hubops.engine import catalog
 from hubops.engine.needs import needs_of
+from hubops.engine.rights import dependents
 from hubops.model.kube.kinds import BY_PLURAL
+from tests.testbed.bed import Testbed
 
 Rule = dict[str, Any]
 NEEDS = needs_of(catalog.load().checks, Config())
+USED = dependents(catalog.load().of_round("daily"), Config())
+
+
+def blind(evidence: str) -> set[str]:
+    """The checks of the daily round that cannot decide without a kind, or without prometheus, alertmanager or loki."""
+    return {*USED[evidence].unknown}
+
+
+def served(testbed: Testbed) -> list[str]:
+    """Those of `kinds` that the testbed has: no site has the CRDs of every network plugin."""
+    groups = {kind.partition(".")[2]: kind for kind in NEEDS.custom if not kind.startswith("raw:")}
+    absent = {group for group in groups if not testbed.api.has_group(group)}
+    return [kind for kind in kinds() if kind.startswith("raw:") or kind.partition(".")[2] not in absent]
 
 
 def kinds() -> list[str]:
@@ -25,7 +40,7 @@ def rules(*without: str) -> list[Rule]:
     for kind in kinds():
         plural, _, group = kind.removeprefix("raw:").partition(".")
         if kind not in without:
-            given.append(_rule(BY_PLURAL[plural].group if plural in BY_PLURAL else group, plural))
+            given.append(_rule(group or BY_PLURAL[plural].group, plural))
     return given
 
 

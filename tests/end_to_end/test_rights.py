@@ -6,43 +6,34 @@ import json
 from collections import Counter
 from typing import Any
 
-from hubops.engine import catalog
-from hubops.engine.needs import required
-from hubops.engine.probes import PROBES
 from tests.end_to_end.program import Program, together
-from tests.end_to_end.rights import kinds, rules
+from tests.end_to_end.rights import blind, rules, served
 from tests.testbed.bed import Testbed
 from tests.testbed.process import poll
 
 USER = "system:serviceaccount:default:"
 
 
-def dependents(kind: str) -> set[str]:
-    """The shipped checks that cannot decide without *kind*."""
-    return {check.id for check in catalog.load().checks if check.probe and kind in required(check, (), PROBES)}
-
-
 def test_without_any_one_kind(hubops: Program, testbed: Testbed) -> None:
     """No false alarm, no false OK: only what needs the kind is unknown, with the reason, and nothing fires."""
-    names = [kind.replace(".", "-") for kind in kinds()]
+    kinds = served(testbed)
+    names = [kind.replace(":", "-").replace(".", "-") for kind in kinds]
     accounts = [
-        testbed.service_account("default", f"no-{name}", *rules(kind))
-        for name, kind in zip(names, kinds(), strict=True)
+        testbed.service_account("default", f"no-{name}", *rules(kind)) for name, kind in zip(names, kinds, strict=True)
     ]
     runs = together(lambda path: hubops.json("daily", kubeconfig=path), accounts)
-    for name, kind, done in zip(names, kinds(), runs, strict=True):
-        blind = dependents(kind)
+    for name, kind, done in zip(names, kinds, runs, strict=True):
+        dependents = blind(kind)
         if kind == "services":  # without which neither Prometheus nor Loki nor Alertmanager is found
-            blind |= {check.id for check in catalog.load().checks if check.promql or check.logql}
-            blind |= dependents("alerts")
+            dependents |= blind("prometheus") | blind("loki") | blind("alertmanager")
         assert done.report["findings"] == [], kind
-        assert done.ids("unknown") == blind, kind
-        assert done.code == (3 if blind else 0), kind
+        assert done.ids("unknown") == dependents, kind
+        assert done.code == (3 if dependents else 0), kind
         source = next(source for source in done.report["sources"] if source["name"] == "kubernetes")
         assert source["status"] == "partial"
         plural = kind.partition(".")[0]
         assert f"user {USER}no-{name} may not list {plural}" in source["reason"]
-        for check in dependents(kind):
+        for check in blind(kind):
             assert f"may not list {plural}" in done.check(check)["reason"]
 
 
@@ -83,7 +74,7 @@ def test_with_all_rights_and_no_more(hubops: Program, testbed: Testbed) -> None:
             mine = (json.loads(line) for line in log if f'"{USER}reader"' in line)
             return [event for event in mine if event["user"]["username"] == f"{USER}reader"]
 
-    wanted = {kind.removeprefix("raw:").partition(".")[0] for kind in kinds()}
+    wanted = {kind.removeprefix("raw:").partition(".")[0] for kind in served(testbed)}
     poll(lambda: wanted <= {str(e["objectRef"]["resource"]) for e in audited() if "objectRef" in e}, "audit log", 60)
     events = audited()
     assert {event["verb"] for event in events} == {"get", "list"}
@@ -105,7 +96,8 @@ def test_a_kind_that_is_not_served(hubops: Program, testbed: Testbed) -> None:
         now = testbed.api.get("CustomResourceDefinition", None, "certificates.cert-manager.io") or {}
         testbed.api.call("PUT", testbed.api.path_of(crd), {**now, "spec": spec})
         poll(lambda: testbed.api.serves("Certificate"), "certificates served again", 30)
-    assert (done.code, done.ids("unknown"), done.report["findings"]) == (3, {"certificate-expires-soon"}, [])
+    assert (done.code, done.ids("unknown"), done.report["findings"]) == (0, set(), [])
+    assert "certificate-expires-soon" in done.ids("skipped")
     assert "certificates.cert-manager.io" in done.check("certificate-expires-soon")["reason"]
     assert "serve" in done.check("certificate-expires-soon")["reason"]
 

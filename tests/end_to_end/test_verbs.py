@@ -54,7 +54,7 @@ def test_check_alone_reads_what_it_needs(hubops: Program) -> None:
     runs = together(lambda name: hubops.json("check", name), CHECKS)
     for name, done in zip(CHECKS, runs, strict=True):
         assert (done.code, [check["id"] for check in done.report["checks"]]) == (0, [name]), name
-        assert done.ids("passed") == {name}
+        assert done.ids("passed") | done.ids("skipped") == {name}
     sources = {
         name: {source["name"] for source in done.report["sources"]} for name, done in zip(CHECKS, runs, strict=True)
     }

@@ -69,6 +69,10 @@ class Api:
         self._resources.cache_clear()
         return any(known == kind for _, known, _, _ in self._resources())
 
+    def has_group(self, group: str) -> bool:
+        """Whether anything of the API *group* is served."""
+        return bool(self.session.get(f"{self.server}/apis/{group}", timeout=30).ok)
+
     def path(self, kind: str, namespace: str | None = None, name: str | None = None, group: str | None = None) -> str:
         """The path of an object or, without a name, of its collection; *group* tells kinds of the same name apart."""
         found = [r for r in self._resources() if r[1] == kind and group in (None, r[0].rpartition("/")[0])]
