@@ -60,7 +60,8 @@ def test_found_then_gone(testbed: Testbed, fault: Fault) -> None:
     poll(seen, f"{fault.name} found", 60, every=0.5)
     (finding,) = (finding for finding in found if is_about(finding, fault.expect))
     assert fault.expect.cause in json.dumps(finding)
-    assert {other["check"] for other in found if other is not finding} <= set(fault.also)
+    others = {other["check"]: (other["ref"], other["summary"]) for other in found if other is not finding}
+    assert others.keys() <= set(fault.also), others
     fault.clear(testbed)
     left: list[str] = []
 
