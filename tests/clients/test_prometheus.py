@@ -211,7 +211,7 @@ def test_what_trying_again_does_not_help(status: int, body: object, says: str) -
 )
 def test_what_may_pass(status: int, body: object, says: str) -> None:
     with pytest.raises(Retryable, match=says):
-        ask(body, status, seconds=0.5)
+        ask(body, status, seconds=2)
 
 
 def test_it_is_asked_again_until_it_answers() -> None:

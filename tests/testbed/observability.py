@@ -67,13 +67,13 @@ class Observability:
     def write_history(self, series: Iterable[tuple[Mapping[str, str], remote_write.Samples]]) -> None:
         remote_write.write(f"{self.urls.prometheus}/api/v1/write", series)
 
-    def rules(self, name: str, rules: list[dict[str, Any]] | None) -> None:
-        """Load (or, with None, unload) a group of rules."""
+    def rules(self, name: str, rules: list[dict[str, Any]] | None, interval: str = "1s") -> None:
+        """Load (or, with None, unload) a group of rules. An alert outlives four intervals in which it is not sent."""
         file = self.directory / "rules" / f"{name}.yaml"
         if rules is None:
             file.unlink(missing_ok=True)
         else:
-            file.write_text(yaml.safe_dump({"groups": [{"name": name, "interval": "1s", "rules": rules}]}))
+            file.write_text(yaml.safe_dump({"groups": [{"name": name, "interval": interval, "rules": rules}]}))
         self.reload()
 
     def rule_groups(self) -> list[dict[str, Any]]:

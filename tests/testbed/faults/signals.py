@@ -15,6 +15,7 @@ from tests.testbed.source import Sample
 from tests.testbed.telemetry import (
     GI,
     WATCHDOG,
+    WATCHDOG_INTERVAL,
     application_target,
     fresh_logs,
     kubelet_labels,
@@ -161,7 +162,7 @@ class NoWatchdog(Fault):
         bed.stack.wait_firing("Watchdog", firing=False)
 
     def clear(self, bed: Testbed) -> None:
-        bed.stack.rules("watchdog", [WATCHDOG])
+        bed.stack.rules("watchdog", [WATCHDOG], WATCHDOG_INTERVAL)
         bed.stack.wait_firing("Watchdog")
 
 

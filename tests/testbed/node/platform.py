@@ -117,7 +117,7 @@ def apply(bed: NodeTestbed, say: Callable[[str], None]) -> None:
     for obj in _objects():
         bed.api.apply(obj)
     _scrape_kubelet(bed)
-    bed.stack.rules("watchdog", [telemetry.WATCHDOG])
+    bed.stack.rules("watchdog", [telemetry.WATCHDOG], telemetry.WATCHDOG_INTERVAL)
     poll(lambda: available(bed), "the stack's pods available", 60)
     bed.stack.wait_firing("Watchdog")
     sample.write_config(bed)
