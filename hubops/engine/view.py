@@ -19,7 +19,7 @@ from hubops.model.kube.networking import (
     ValidatingWebhookConfiguration,
 )
 from hubops.model.kube.workloads import Job, ReplicaSet
-from hubops.model.snapshot import ContainerLog, Snapshot
+from hubops.model.snapshot import ContainerLog, Sample, Snapshot
 
 
 class View:
@@ -37,6 +37,12 @@ class View:
     def now(self) -> datetime:
         """The moment of the snapshot: no probe reads the clock."""
         return self.snapshot.taken_at
+
+    def answer(self, evidence: str) -> tuple[Sample, ...]:
+        """The series that answer the query of *evidence* ("promql:up"); none where it was not answered."""
+        language, _, query = evidence.partition(":")
+        answers = self.snapshot.metrics if language == "promql" else self.snapshot.log_metrics
+        return answers.get(query, ())
 
     @cached_property
     def events(self) -> Mapping[Ref, tuple[Event, ...]]:
@@ -136,8 +142,7 @@ class View:
     @cached_property
     def unsociable(self) -> tuple[Pod, ...]:
         """Placed pods with a required anti-affinity."""
-        placed = (pod for pod in self.objects.pods if pod.spec.node_name and pod.spec.affinity)
-        return tuple(pod for pod in placed if pod.spec.affinity and pod.spec.affinity.pod_anti_affinity)
+        return tuple(pod for pod in self.objects.pods if pod.spec.node_name and pod.spec.excluded_neighbours)
 
     @cached_property
     def claims_of_pods(self) -> Mapping[tuple[str, str], frozenset[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 
 _SUFFIX = {
@@ -32,6 +33,14 @@ def parse_duration(text: str) -> timedelta:
     if not parts or "".join(number + unit for number, unit in parts) != text.strip():
         raise ValueError(f"{text!r} is not a duration such as 90s, 15m, 1h30m or 7d")
     return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in parts))
+
+
+def size_in_bytes(resources: Mapping[str, str]) -> float:
+    """The storage of *resources* in bytes; 0 where none is said, or nothing that is a quantity."""
+    try:
+        return parse_quantity(resources.get("storage", "0"))
+    except ValueError:
+        return 0.0
 
 
 def human_bytes(number: float) -> str:

@@ -152,8 +152,7 @@ def test_tolerations_are_judged_as_the_scheduler_judges_them(toleration: Tolerat
     taint = Taint(key="a", value="1", effect="NoSchedule")
     soft = Taint(key="c", effect="PreferNoSchedule")
     node = Node(metadata=ObjectMeta(name="n"), spec=NodeSpec(taints=(taint, soft)))
-    pod = Pod(spec=PodSpec(tolerations=(toleration,)))
-    assert scheduling.untolerated(node, pod) == (() if tolerated else (taint,))
+    assert scheduling.untolerated(node, (toleration,)) == (() if tolerated else (taint,))
 
 
 def test_nodes_explain_a_pending_pod_only_where_nothing_else_does() -> None:

@@ -141,9 +141,8 @@ def _pipeline(view: View) -> tuple[Ref, ...]:
 
 def _missing(view: View, alertname: str) -> str:
     """Which half of the way from rule to Alertmanager is broken, as far as Prometheus' own alerts tell."""
-    query = _FIRING.removeprefix("promql:")
-    if query not in view.snapshot.metrics:
+    if _FIRING.removeprefix("promql:") not in view.snapshot.metrics:
         return f"{alertname} does not reach Alertmanager: no alert can be trusted to arrive"
-    if any(sample.labels.get("alertname") == alertname for sample in view.snapshot.metrics[query]):
+    if any(sample.labels.get("alertname") == alertname for sample in view.answer(_FIRING)):
         return f"Prometheus fires {alertname} and Alertmanager does not hold it: alerts do not arrive"
     return f"Prometheus does not fire {alertname}: its rule is missing or is not evaluated"

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from hubops.engine.probe import probe
 from hubops.engine.probes import evidence, pods
+from hubops.engine.probes.readiness import node_ready
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref
 from hubops.model.kube.core import Event, Node
-from hubops.model.kube.meta import condition
 from hubops.model.kube.storage import PersistentVolume, VolumeAttachment
 
 #: The attach controller's event about a disk that another node has (pkg/controller/volume/attachdetach/reconciler).
@@ -62,8 +62,7 @@ def _named(node: str, gone: bool) -> str:
 
 
 def _cause(message: str, driver: str) -> str:
-    """What the driver said, without the layers that carried it."""
-    return message.rpartition(" desc = ")[2] or f"driver {driver} does not answer"
+    return evidence.innermost(message) or f"driver {driver} does not answer"
 
 
 def _claim(view: View, name: str) -> Ref:
@@ -103,8 +102,7 @@ def _multi_attached(view: View, grace: timedelta) -> dict[str, Event]:
     """The volumes that pods wait for because another node has them, with the newest event of one such pod."""
     found: dict[str, Event] = {}
     for pod in filter(pods.alive, view.objects.pods):
-        placed = condition(pod.status.conditions, "PodScheduled")
-        since = placed.last_transition_time if placed else pod.metadata.creation_timestamp
+        since = pods.placed_since(pod)
         if pod.status.phase != "Pending" or not pod.spec.node_name or not pods.longer_than(view, since, grace):
             continue
         event = evidence.newest(pods.pod_events(view, pod), "FailedAttachVolume", containing="Multi-Attach")
@@ -139,5 +137,4 @@ def _state(view: View, node: str) -> str:
     found = view.find(Ref("Node", node))
     if not isinstance(found, Node):
         return f"node {node}, which is gone"
-    ready = condition(found.status.conditions, "Ready")
-    return f"node {node}" if ready is not None and ready.status == "True" else f"node {node}, which is not ready"
+    return f"node {node}" if node_ready(found) else f"node {node}, which is not ready"

@@ -108,7 +108,7 @@ def _rule(item: PodDisruptionBudget) -> str:
 def _shown(item: PodDisruptionBudget) -> str:
     """The selector as `kubectl get -l` takes it, as far as it is one of labels and values."""
     labels = item.spec.selector.match_labels if item.spec.selector else {}
-    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+    return evidence.labelled(labels)
 
 
 def _evidence(item: PodDisruptionBudget, unready: list[Pod]) -> Iterator[Evidence]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from hubops.engine.probe import probe
 from hubops.engine.probes import constraints, evidence, pods
 from hubops.engine.probes.node_facts import of_the_node, reserved, takes_pods
-from hubops.engine.probes.node_fit import HOSTNAME, fits, label_keys, required_affinity
+from hubops.engine.probes.node_fit import HOSTNAME, fits, label_keys
 from hubops.engine.probes.scheduling import amount, requested
 from hubops.engine.view import View
 from hubops.model.finding import Hit, Ref, Value
@@ -101,7 +101,7 @@ def _kinds(view: View) -> list[_Pods]:
     for pod in view.objects.pods:
         if not pod.spec.node_name or not pods.alive(pod) or _stays(pod):
             continue
-        demand = (pod.spec.tolerations, tuple(sorted(pod.spec.node_selector.items())), required_affinity(pod.spec))
+        demand = (pod.spec.tolerations, tuple(sorted(pod.spec.node_selector.items())), pod.spec.required_nodes)
         kind = found.get(demand)
         if kind is None:
             kind = found[demand] = _Pods(pod)

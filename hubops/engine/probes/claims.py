@@ -77,7 +77,7 @@ def _reason(view: View, claim: PersistentVolumeClaim) -> str:
     if last is None:
         return f"provisioner {found.provisioner} does not answer"
     if last.reason == "ProvisioningFailed":
-        return f"provisioner {found.provisioner} fails: {_tail(last.message)}"
+        return f"provisioner {found.provisioner} fails: {evidence.innermost(last.message)}"
     return f"provisioner {found.provisioner} has begun and not finished"
 
 
@@ -123,11 +123,6 @@ def _offer(volume: PersistentVolume) -> str:
 
 def _size(claim: PersistentVolumeClaim) -> str:
     return claim.spec.resources.requests.get("storage", "no size")
-
-
-def _tail(message: str) -> str:
-    """What the storage system said, without the layers that carried it."""
-    return message.rpartition(" desc = ")[2]
 
 
 def _hit(view: View, claim: PersistentVolumeClaim, summary: str, *, critical: bool = False) -> Hit:

@@ -17,11 +17,11 @@ from hubops.model.quantity import human_duration
 
 #: How long ago each claim was last measured, in seconds; a claim that was not within a day has no series.
 AGES = """\
-time() - max by (namespace, persistentvolumeclaim) (
+promql:time() - max by (namespace, persistentvolumeclaim) (
   max_over_time(timestamp(kubelet_volume_stats_capacity_bytes)[1d:10m])
 )"""
 #: The kubelets that do not answer Prometheus. kube-prometheus gives their series the labels node and metrics_path.
-DOWN = 'min by (namespace, job, node) (up{node!="", metrics_path="/metrics"}) == 0'
+DOWN = 'promql:min by (namespace, job, node) (up{node!="", metrics_path="/metrics"}) == 0'
 
 
 class _Mounted(NamedTuple):
@@ -37,8 +37,8 @@ class _Mounted(NamedTuple):
 
 
 @probe(
-    needs=("persistentvolumeclaims", "pods", f"promql:{AGES}"),
-    uses=("persistentvolumes", "storageclasses", "nodes", f"promql:{DOWN}"),
+    needs=("persistentvolumeclaims", "pods", AGES),
+    uses=("persistentvolumes", "storageclasses", "nodes", DOWN),
 )
 def volume_metrics_missing(view: View, *, grace: timedelta) -> Iterator[Hit]:
     """Claims that a pod has had mounted for longer than *grace* and that were not measured for as long, by class.
@@ -59,14 +59,14 @@ def volume_metrics_missing(view: View, *, grace: timedelta) -> Iterator[Hit]:
 
 def _measures(view: View) -> bool:
     """Whether Prometheus knows of any measured claim."""
-    return bool(view.snapshot.metrics.get(AGES))
+    return bool(view.answer(AGES))
 
 
 def _mounted(view: View, grace: timedelta) -> Iterator[_Mounted]:
     """The bound claims with a file system that running pods on a node have mounted for longer than *grace*."""
     ages = {
         (item.labels.get("namespace", ""), item.labels.get("persistentvolumeclaim", "")): item.number
-        for item in view.snapshot.metrics.get(AGES, ())
+        for item in view.answer(AGES)
     }
     seen: set[Ref] = set()
     for pod in sorted(view.objects.pods, key=lambda one: (one.status.start_time or view.now, one.name)):
@@ -115,7 +115,7 @@ def _driver(view: View, claim: PersistentVolumeClaim) -> str:
 def _down(view: View) -> dict[str, tuple[Ref, ...]]:
     """The scrape jobs of kubelets that do not answer, by node."""
     found: dict[str, tuple[Ref, ...]] = {}
-    for item in view.snapshot.metrics.get(DOWN, ()):
+    for item in view.answer(DOWN):
         job, namespace = item.labels.get("job", ""), item.labels.get("namespace")
         found[item.labels.get("node", "")] = (Ref("ScrapeJob", job, namespace),)
     return found

@@ -9,9 +9,9 @@ from hubops.engine.probe import probe
 from hubops.engine.probes import evidence, pods
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref
-from hubops.model.kube.meta import Condition, condition
+from hubops.model.kube.meta import Condition, holding
 from hubops.model.kube.storage import PersistentVolumeClaim, StorageClass
-from hubops.model.quantity import human_bytes, parse_quantity
+from hubops.model.quantity import human_bytes, size_in_bytes
 
 #: The conditions of a resize (core/v1, PersistentVolumeClaimConditionType), those that name a cause first.
 _STATES = ("ControllerResizeError", "NodeResizeError", "FileSystemResizePending", "Resizing")
@@ -29,7 +29,7 @@ def pvc_resize_stuck(view: View, *, grace: timedelta) -> Iterator[Hit]:
     """
     users = _users(view)
     for claim in view.objects.persistentvolumeclaims:
-        asked, has = _bytes(claim.spec.resources.requests), _bytes(claim.status.capacity)
+        asked, has = size_in_bytes(claim.spec.resources.requests), size_in_bytes(claim.status.capacity)
         if claim.status.phase != "Bound" or claim.metadata.deletion_timestamp is not None or not 0 < has < asked:
             continue
         state = _state(claim)
@@ -40,14 +40,6 @@ def pvc_resize_stuck(view: View, *, grace: timedelta) -> Iterator[Hit]:
         if pods.longer_than(view, since, grace):
             sizes = f"asks for {human_bytes(asked)} and has {human_bytes(has)}"
             yield _hit(view, claim, f"{sizes}: {_reason(view, claim, state, used)}", since, used)
-
-
-def _bytes(of: dict[str, str]) -> float:
-    """The storage in bytes; 0 where none is said, or nothing that is a quantity."""
-    try:
-        return parse_quantity(of.get("storage", "0"))
-    except ValueError:
-        return 0.0
 
 
 def _users(view: View) -> dict[tuple[str, str], list[str]]:
@@ -61,8 +53,8 @@ def _users(view: View) -> dict[tuple[str, str], list[str]]:
 
 
 def _state(claim: PersistentVolumeClaim) -> Condition | None:
-    states = (condition(claim.status.conditions, kind) for kind in _STATES)
-    return next((state for state in states if state is not None and state.status == "True"), None)
+    states = (holding(claim.status.conditions, kind) for kind in _STATES)
+    return next((state for state in states if state is not None), None)
 
 
 def _ref(claim: PersistentVolumeClaim) -> Ref:
@@ -79,7 +71,7 @@ def _reason(view: View, claim: PersistentVolumeClaim, state: Condition | None, u
     failed = evidence.newest(view.events.get(_ref(claim), ()), *_FAILED)
     said = state.message if state and state.type.endswith("Error") else failed.message if failed else ""
     if said:
-        return said.rpartition(" desc = ")[2]
+        return evidence.innermost(said)
     if state is not None and state.type == "FileSystemResizePending":
         return f"the disk has grown, its file system grows when pod {used[0]} is started again"
     found = view.find(Ref("StorageClass", claim.spec.storage_class_name or ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hubops.engine.probes import pods
+from hubops.engine.probes import evidence, pods
 from hubops.engine.view import View
 from hubops.model.kube.core import NodeSelectorRequirement, Pod, PodAffinityTerm
 from hubops.model.kube.meta import LabelSelector, LabelSelectorRequirement
@@ -15,16 +15,14 @@ def node_labels(pod: Pod) -> str:
     """Which nodes it wants: "its node selector pool=gpu and its node affinity kubernetes.io/arch in (arm64)"."""
     found = []
     if wanted := pod.spec.node_selector:
-        found.append("its node selector " + ", ".join(f"{key}={value}" for key, value in sorted(wanted.items())))
+        found.append("its node selector " + evidence.labelled(wanted, ", "))
     if terms := _node_terms(pod):
         found.append("its node affinity " + " or ".join(terms))
     return " and ".join(found) or "its node selector"
 
 
 def _node_terms(pod: Pod) -> list[str]:
-    affinity = pod.spec.affinity.node_affinity if pod.spec.affinity else None
-    required = affinity.required_during_scheduling_ignored_during_execution if affinity else None
-    terms = required.node_selector_terms if required else ()
+    terms = pod.spec.required_nodes.node_selector_terms if pod.spec.required_nodes else ()
     return [", ".join(_requirement(item) for item in (*term.match_expressions, *term.match_fields)) for term in terms]
 
 
@@ -42,14 +40,12 @@ def _requirement(item: NodeSelectorRequirement | LabelSelectorRequirement) -> st
 
 def neighbours_wanted(pod: Pod) -> str:
     """The pods that its required pod affinity asks for: " (app=redis in one kubernetes.io/hostname)", or nothing."""
-    affinity = pod.spec.affinity.pod_affinity if pod.spec.affinity else None
-    return _terms(affinity.required_during_scheduling_ignored_during_execution if affinity else ())
+    return _terms(pod.spec.required_neighbours)
 
 
 def neighbours_excluded(pod: Pod) -> str:
     """The pods that its required anti-affinity keeps it away from, likewise."""
-    affinity = pod.spec.affinity.pod_anti_affinity if pod.spec.affinity else None
-    return _terms(affinity.required_during_scheduling_ignored_during_execution if affinity else ())
+    return _terms(pod.spec.excluded_neighbours)
 
 
 def _terms(terms: Iterable[PodAffinityTerm]) -> str:
@@ -68,9 +64,7 @@ def _selector(selector: LabelSelector | None) -> str:
 def excluded_by(view: View, pod: Pod) -> str:
     """Whose anti-affinity keeps it away: " (of Deployment data/trainer)", or nothing where none is found."""
     for other in filter(pods.alive, view.unsociable):
-        affinity = other.spec.affinity.pod_anti_affinity if other.spec.affinity else None
-        terms = affinity.required_during_scheduling_ignored_during_execution if affinity else ()
-        if any(_applies(term, other, pod) for term in terms):
+        if any(_applies(term, other, pod) for term in other.spec.excluded_neighbours):
             return f" (of {view.owner(other)})"
     return ""
 

@@ -14,7 +14,6 @@ from hubops.engine.probes import evidence, node_fit, pending, pods, readiness, r
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref, Value
 from hubops.model.kube.core import Node, Pod, PodSpec, Toleration
-from hubops.model.kube.meta import condition
 from hubops.model.kube.workloads import DaemonSet
 
 #: What its controller adds to the tolerations of every pod (pkg/controller/daemon, AddOrUpdateDaemonPodTolerations).
@@ -77,7 +76,7 @@ def own_pods(view: View, item: DaemonSet) -> tuple[Pod, ...]:
 
 def _node_of(pod: Pod) -> str:
     """The node that *pod* is on, or was made for: the controller asks for it by name."""
-    required = node_fit.required_affinity(pod.spec)
+    required = pod.spec.required_nodes
     fields = [field for term in (required.node_selector_terms if required else ()) for field in term.match_fields]
     return pod.spec.node_name or next((field.values[0] for field in fields if field.values), "")
 
@@ -107,11 +106,7 @@ def _absence(view: View, item: DaemonSet) -> tuple[datetime | None, str]:
 
 
 def _last_change(view: View, item: DaemonSet) -> datetime | None:
-    """When one of its pods was last made, or became ready or unready."""
-    states = [(pod, condition(pod.status.conditions, "Ready")) for pod in own_pods(view, item)]
-    times = [pod.metadata.creation_timestamp for pod, _ in states]
-    times += [state.last_transition_time for _, state in states if state is not None]
-    return max((time for time in times if time is not None), default=item.metadata.creation_timestamp)
+    return pods.last_change(own_pods(view, item)) or item.metadata.creation_timestamp
 
 
 def _reason(view: View, pod: Pod) -> str:
@@ -119,7 +114,7 @@ def _reason(view: View, pod: Pod) -> str:
         return "its pod is being deleted and does not go"
     if not pods.alive(pod):
         return f"its pod has ended ({pod.status.reason or pod.status.phase})"
-    return readiness.reason(view, pod) if pod.spec.node_name else pending.reason(view, pod)
+    return pending.why_not_ready(view, pod)
 
 
 def _lasts(view: View, gap: Gap, grace: timedelta) -> bool:

@@ -8,7 +8,7 @@ from hubops.engine.probe import probe
 from hubops.engine.probes import daemonsets, evidence, node_fit, pods, scheduling
 from hubops.engine.view import View
 from hubops.model.finding import Hit, Ref
-from hubops.model.kube.core import Node, Pod
+from hubops.model.kube.core import Node
 from hubops.model.kube.workloads import DaemonSet
 
 #: How the keys of taints begin that come and go: a node's troubles, one that is set up, one that is drained.
@@ -40,7 +40,7 @@ def daemonset_misscheduled(view: View) -> Iterator[Hit]:
 def _lingers(item: DaemonSet, node: Node) -> list[str]:
     """The taints that a pod on *node* does not tolerate, where they are all that is against it and leave it there."""
     spec = daemonsets.pod_spec(item)
-    against = scheduling.untolerated(node, Pod(spec=spec))
+    against = scheduling.untolerated(node, spec.tolerations)
     if not node_fit.selects(spec, node) or any(t.effect == "NoExecute" or t.key.startswith(_PASSING) for t in against):
         return []
     return [f"{t.key}={t.value}" if t.value else t.key for t in against]

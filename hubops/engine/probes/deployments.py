@@ -8,26 +8,26 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from hubops.engine.probe import probe
-from hubops.engine.probes import evidence, pending, pods, readiness, refused
+from hubops.engine.probes import evidence, pending, pods, refused
 from hubops.engine.probes.readiness import node_ready
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref, Value
 from hubops.model.kube.core import Node, Pod
-from hubops.model.kube.meta import Condition, IntOrString, condition
-from hubops.model.kube.workloads import Deployment
+from hubops.model.kube.meta import IntOrString, condition, holding
+from hubops.model.kube.workloads import Deployment, wanted
 
-
-@probe(
-    needs=("deployments",),
-    uses=(
-        "pods",
-        "replicasets",
-        "nodes",
-        "events",
-        "validatingwebhookconfigurations",
-        "mutatingwebhookconfigurations",
-    ),
+#: What tells why a Deployment lacks pods: see `cause`, `explaining` and `shown`.
+TELLING = (
+    "pods",
+    "replicasets",
+    "nodes",
+    "events",
+    "validatingwebhookconfigurations",
+    "mutatingwebhookconfigurations",
 )
+
+
+@probe(needs=("deployments",), uses=TELLING)
 def deployment_unavailable(view: View, *, grace: timedelta) -> Iterator[Hit]:
     """Deployments that miss their promise for longer than *grace*; critical where no replica is available at all.
 
@@ -43,10 +43,6 @@ def deployment_unavailable(view: View, *, grace: timedelta) -> Iterator[Hit]:
         since = _since(view, item)
         if pods.longer_than(view, since, grace):
             yield _hit(view, item, since)
-
-
-def wanted(item: Deployment) -> int:
-    return 1 if item.spec.replicas is None else item.spec.replicas
 
 
 def promised(item: Deployment) -> int:
@@ -108,18 +104,10 @@ def _hit(view: View, item: Deployment, since: datetime | None) -> Hit:
 
 def cause(view: View, item: Deployment) -> str:
     """Why there are too few: what the controller says, or what most of its pods that are not ready have."""
-    if failure := _true(item, "ReplicaFailure"):
+    if failure := holding(item.status.conditions, "ReplicaFailure"):
         return f": pods cannot be created: {failure.message}"
-    reasons = Counter(
-        readiness.reason(view, pod) if pod.spec.node_name else pending.reason(view, pod)
-        for pod in unready_pods(view, item)
-    )
+    reasons = Counter(pending.why_not_ready(view, pod) for pod in unready_pods(view, item))
     return f": {reasons.most_common(1)[0][0]}" if reasons else ""
-
-
-def _true(item: Deployment, kind: str) -> Condition | None:
-    state = condition(item.status.conditions, kind)
-    return state if state is not None and state.status == "True" else None
 
 
 def explaining(view: View, item: Deployment) -> Iterator[Ref]:
@@ -127,7 +115,7 @@ def explaining(view: View, item: Deployment) -> Iterator[Ref]:
 
     Nodes only if all its unready pods are on lost ones, or wait for ones in trouble.
     """
-    if failure := _true(item, "ReplicaFailure"):
+    if failure := holding(item.status.conditions, "ReplicaFailure"):
         yield from refused.causes(view, failure.message, item.namespace)
     unready = unready_pods(view, item)
     for pod in unready:

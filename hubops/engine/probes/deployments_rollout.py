@@ -11,20 +11,10 @@ from hubops.engine.view import View
 from hubops.model.check import Severity
 from hubops.model.finding import Hit, Ref, Value
 from hubops.model.kube.meta import condition
-from hubops.model.kube.workloads import Deployment
+from hubops.model.kube.workloads import Deployment, wanted
 
 
-@probe(
-    needs=("deployments",),
-    uses=(
-        "pods",
-        "replicasets",
-        "nodes",
-        "events",
-        "validatingwebhookconfigurations",
-        "mutatingwebhookconfigurations",
-    ),
-)
+@probe(needs=("deployments",), uses=deployments.TELLING)
 def rollout_stuck(view: View, *, grace: timedelta, paused: timedelta) -> Iterator[Hit]:
     """Rollouts past their progress deadline, or where there is none without any change for *grace*, that still have
     old pods; and Deployments *paused* for so long.
@@ -33,7 +23,7 @@ def rollout_stuck(view: View, *, grace: timedelta, paused: timedelta) -> Iterato
     """
     for item in view.objects.deployments:
         seen = item.status.observed_generation >= item.metadata.generation
-        if not seen or item.metadata.deletion_timestamp is not None or not deployments.wanted(item):
+        if not seen or item.metadata.deletion_timestamp is not None or not wanted(item):
             continue
         if item.spec.paused:
             yield from _paused(view, item, paused)
@@ -44,7 +34,7 @@ def rollout_stuck(view: View, *, grace: timedelta, paused: timedelta) -> Iterato
 def _unfinished(item: Deployment) -> bool:
     """Whether pods of an older template are there, or new ones are missing."""
     status = item.status
-    return status.updated_replicas < deployments.wanted(item) or status.replicas > status.updated_replicas
+    return status.updated_replicas < wanted(item) or status.replicas > status.updated_replicas
 
 
 def _serves(item: Deployment) -> bool:
@@ -58,7 +48,7 @@ def _paused(view: View, item: Deployment, allowed: timedelta) -> Iterator[Hit]:
     if not pods.longer_than(view, since, allowed):
         return
     if _unfinished(item):
-        new = f"{item.status.updated_replicas} of {deployments.wanted(item)} replicas"
+        new = f"{item.status.updated_replicas} of {wanted(item)} replicas"
         yield _hit(view, item, f"is paused in the middle of a rollout: {new} run the new version", since)
     else:
         yield _hit(view, item, "is paused: no change to it will be rolled out until it is resumed", since, "info")
@@ -68,20 +58,12 @@ def _hanging(view: View, item: Deployment, grace: timedelta) -> Iterator[Hit]:
     state = condition(item.status.conditions, "Progressing")
     if state is not None and not (state.status == "False" and state.reason == "ProgressDeadlineExceeded"):
         return  # within its deadline, or its controller says by ReplicaFailure what refuses its pods
-    since = state.last_transition_time if state is not None else _last_change(view, item)
+    # A rollout without a deadline shows no other change than that of its pods.
+    since = state.last_transition_time if state is not None else pods.last_change(deployments.own_pods(view, item))
     if state is None and (since is None or not pods.longer_than(view, since, grace)):
         return
-    number = f"{item.status.updated_replicas} of {deployments.wanted(item)} replicas are of the new version"
+    number = f"{item.status.updated_replicas} of {wanted(item)} replicas are of the new version"
     yield _hit(view, item, f"hangs, and the old version serves on: {number}{deployments.cause(view, item)}", since)
-
-
-def _last_change(view: View, item: Deployment) -> datetime | None:
-    """When one of its pods was made or last became ready or unready: a rollout without a deadline shows no other."""
-    times = []
-    for pod in deployments.own_pods(view, item):
-        state = condition(pod.status.conditions, "Ready")
-        times += [pod.metadata.creation_timestamp, state.last_transition_time if state else None]
-    return max((time for time in times if time is not None), default=None)
 
 
 def _hit(view: View, item: Deployment, summary: str, since: datetime | None, severity: Severity | None = None) -> Hit:

@@ -8,21 +8,21 @@ from hubops.engine.probe import Absent, probe
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref, Value
 
-ANSWERS = "sum(rate(coredns_dns_responses_total[15m]))"
-FAILED = 'sum by (zone) (rate(coredns_dns_responses_total{rcode="SERVFAIL"}[15m])) > 0'
+ANSWERS = "promql:sum(rate(coredns_dns_responses_total[15m]))"
+FAILED = 'promql:sum by (zone) (rate(coredns_dns_responses_total{rcode="SERVFAIL"}[15m])) > 0'
 
 
-@probe(needs=(f"promql:{ANSWERS}", f"promql:{FAILED}"))
+@probe(needs=(ANSWERS, FAILED))
 def coredns_errors(view: View, *, ratio: float, critical: float, rate: float) -> Iterator[Hit]:
     """More than *ratio* of CoreDNS's answers of the last 15 minutes are SERVFAIL, and at least *rate* a second of them.
 
     Critical from *critical* on. Skipped where Prometheus has no metrics of CoreDNS. Raises Absent for that.
     """
-    answers = view.snapshot.metrics[ANSWERS]
+    answers = view.answer(ANSWERS)
     if not answers:
         raise Absent("no metrics of CoreDNS: Prometheus has no series of coredns_dns_responses_total")
     every = answers[0].number
-    failed = {sample.labels.get("zone", ""): sample for sample in view.snapshot.metrics[FAILED]}
+    failed = {sample.labels.get("zone", ""): sample for sample in view.answer(FAILED)}
     failing = sum(sample.number for sample in failed.values())
     if not every or failing / every <= ratio or failing < rate:
         return

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hubops.engine.probes import pods
+from hubops.engine.probes import evidence, pods
 from hubops.engine.view import View
 from hubops.model.finding import Ref
 from hubops.model.kube.core import Container, Pod, Service, ServicePort
 from hubops.model.kube.meta import condition
-from hubops.model.kube.workloads import DaemonSet, Deployment, Job, ReplicaSet, StatefulSet
+from hubops.model.kube.workloads import DaemonSet, Deployment, Job, ReplicaSet, StatefulSet, wanted
 
 Workload = Deployment | StatefulSet | DaemonSet | Job | ReplicaSet
 
@@ -85,7 +85,7 @@ def replicas(item: Workload) -> int:
     """How many pods *item* is to have; a Job runs once, which counts as none."""
     match item:
         case Deployment() | StatefulSet() | ReplicaSet():
-            return 1 if item.spec.replicas is None else item.spec.replicas
+            return wanted(item)
         case DaemonSet():
             return item.status.desired_number_scheduled
         case _:
@@ -119,7 +119,7 @@ def _behind(view: View, service: Service, behind: list[Pod]) -> Gap:
 def _without_pods(view: View, service: Service) -> Gap:
     makers = workloads(view, service)
     created = service.metadata.creation_timestamp
-    shown = ",".join(f"{key}={value}" for key, value in sorted(service.spec.selector.items()))
+    shown = evidence.labelled(service.spec.selector)
     if not makers:
         return Gap(words=f"no pod has the labels {shown}{_nearest(view, service)}", not_before=created, unselected=True)
     owners = tuple(view.owner(item) for item in makers)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from hubops.engine.probe import probe
 from hubops.engine.probes import evidence, pods
+from hubops.engine.probes.phrases import meaning, phrases
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref, Value
 from hubops.model.kube.core import Pod
@@ -21,20 +22,17 @@ _REJECTED = "Pod was rejected: "
 #: A node that shuts down does as it was told.
 _SHUTDOWN = frozenset({"NodeShutdown", "Terminated"})
 #: What makes the last part of a pod's name (apimachinery's rand.String).
-_SUFFIX = re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}$")
+_SUFFIX = re.compile(rf"-{pods.RANDOM}{{5}}$")
 #: What kubelets write (pkg/kubelet/eviction), and what it means to whom it happens.
-_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), words)
-    for pattern, words in (
-        (r'Usage of EmptyDir volume "(.+?)" exceeds the limit "(.+?)"', r"emptyDir \1 grows over its limit of \2"),
-        (r'Container (\S+) exceeded its local ephemeral storage limit "(.+?)"',
-         r"container \1 writes more than its ephemeral-storage limit of \2"),
-        (r"ephemeral local storage usage exceeds the total limit of containers (\S+?)\.?(?:\s|$)",
-         r"it writes more than the ephemeral-storage limits of its containers, \1"),
-        (r"The node was low on resource: ([\w./-]+?)\.(?:\s|$)", r"the node ran low on \1"),
-        (r"The node had condition: \[(.+?)\]", r"the node reports \1"),
-        (r"Preempted in order to admit critical pod", "room was made for a critical pod"),
-    )
+_WORDS = phrases(
+    (r'Usage of EmptyDir volume "(.+?)" exceeds the limit "(.+?)"', r"emptyDir \1 grows over its limit of \2"),
+    (r'Container (\S+) exceeded its local ephemeral storage limit "(.+?)"',
+     r"container \1 writes more than its ephemeral-storage limit of \2"),
+    (r"ephemeral local storage usage exceeds the total limit of containers (\S+?)\.?(?:\s|$)",
+     r"it writes more than the ephemeral-storage limits of its containers, \1"),
+    (r"The node was low on resource: ([\w./-]+?)\.(?:\s|$)", r"the node ran low on \1"),
+    (r"The node had condition: \[(.+?)\]", r"the node reports \1"),
+    (r"Preempted in order to admit critical pod", "room was made for a critical pod"),
 )  # fmt: skip
 #: Which of those are the node's trouble, and not of the pod's own making.
 _OF_THE_NODE = ("The node ", "Node ", "Preempted")
@@ -165,11 +163,7 @@ def _span(times: Sequence[datetime]) -> str:
 
 def explain(message: str) -> str:
     """What a kubelet's message about an eviction means, or the message itself."""
-    text = " ".join(message.split())
-    for pattern, words in _WORDS:
-        if match := pattern.search(text):
-            return match.expand(words)
-    return evidence.bounded(text, 160) or "the kubelet does not say why"
+    return meaning(_WORDS, message) or evidence.bounded(message, 160) or "the kubelet does not say why"
 
 
 def _evidence(newest: Sequence[Eviction]) -> Iterator[Evidence]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from hubops.engine.view import View
@@ -29,9 +29,19 @@ def bounded(text: str, limit: int = LIMIT) -> str:
     return f"{line[: limit - tail - 3]} … {line[-tail:]}"
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: "1 pod", "12 pods"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """A number with its noun: "1 pod", "12 pods"; *nouns* is a plural that is not made with an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {nouns or f'{noun}s'}"
+
+
+def innermost(message: str) -> str:
+    """What a driver said, without the gRPC layers that carried it."""
+    return message.rpartition(" desc = ")[2]
+
+
+def labelled(labels: Mapping[str, str], separator: str = ",") -> str:
+    """Labels and values in order, as `kubectl get -l` takes them."""
+    return separator.join(f"{key}={value}" for key, value in sorted(labels.items()))
 
 
 def fact(text: str, at: datetime | None = None) -> Evidence:

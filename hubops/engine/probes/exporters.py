@@ -30,7 +30,7 @@ def node_exporter_missing(view: View, *, grace: timedelta) -> Iterator[Hit]:
 
     Left out: nodes of Windows, which have another exporter, and virtual nodes, which run no DaemonSets.
     """
-    targets = view.snapshot.metrics[_NODE_TARGETS.removeprefix("promql:")]
+    targets = view.answer(_NODE_TARGETS)
     if not targets:
         installed = [item for item in view.objects.daemonsets if item.metadata.labels.get(_NAME) in _NODE_EXPORTERS]
         if not installed:
@@ -71,7 +71,7 @@ def _node(view: View, node: Node) -> Hit:
 @probe(needs=(_STATE_TARGETS,), uses=("deployments", "statefulsets"))
 def kube_state_metrics_missing(view: View) -> Iterator[Hit]:
     """kube-state-metrics that is installed and is none of Prometheus' targets."""
-    if view.snapshot.metrics[_STATE_TARGETS.removeprefix("promql:")]:
+    if view.answer(_STATE_TARGETS):
         return
     made: tuple[Deployment | StatefulSet, ...] = (*view.objects.deployments, *view.objects.statefulsets)
     installed = [item for item in made if item.metadata.labels.get(_NAME) == "kube-state-metrics"

@@ -19,7 +19,7 @@ from hubops.model.kube.networking import Ingress, IngressTLS
 from hubops.model.snapshot import SWITCHED_OFF
 
 #: Which certificate ingress-nginx serves for each host; where the Secret is missing, it is that of another Secret.
-SERVED = "max by (host, secret_name) (nginx_ingress_controller_ssl_certificate_info)"
+SERVED = "promql:max by (host, secret_name) (nginx_ingress_controller_ssl_certificate_info)"
 
 
 class _Told(NamedTuple):
@@ -32,7 +32,7 @@ class _Told(NamedTuple):
 
 @probe(
     needs=("ingresses",),
-    uses=(CERTIFICATES, f"promql:{SERVED}"),
+    uses=(CERTIFICATES, SERVED),
     fields={CERTIFICATES: ("spec.secretName", "status.notAfter", "status.conditions")},
 )
 def ingress_tls_secret_missing(view: View, *, grace: timedelta) -> Iterator[Hit]:
@@ -59,7 +59,7 @@ def ingress_tls_secret_missing(view: View, *, grace: timedelta) -> Iterator[Hit]
 
 
 def _say_unknown(view: View, known: int) -> None:
-    reason = view.snapshot.unread.get(f"promql:{SERVED}", "")
+    reason = view.snapshot.unread.get(SERVED, "")
     if reason and not reason.startswith(SWITCHED_OFF):
         raise Undecided(reason)
     if not known:
@@ -76,7 +76,7 @@ def _certificates(view: View) -> dict[tuple[str, str], Certificate]:
 
 def _served(view: View) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = defaultdict(set)
-    for sample in view.snapshot.metrics.get(SERVED, ()):
+    for sample in view.answer(SERVED):
         found[sample.labels.get("host", "")].add(sample.labels.get("secret_name", ""))
     return {host: frozenset(names) for host, names in found.items()}
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from hubops.engine.probe import probe
 from hubops.engine.probes import evidence, pods
+from hubops.engine.probes.crash import last_end
 from hubops.engine.probes.exits import explain_exit, explain_oom
 from hubops.engine.probes.pods import Slot
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref, Value
 from hubops.model.kube.core import Pod
-from hubops.model.kube.meta import Condition, condition
+from hubops.model.kube.meta import Condition, holding
 from hubops.model.kube.workloads import Job
 from hubops.model.quantity import human_duration
 
 #: What a Job's name ends in where something makes Jobs again and again: a number, a date, a generated suffix.
-_SUFFIX = re.compile(r"-(?:\d[\d.-]*|[bcdfghjklmnpqrstvwxz2456789]{5})$")
+_SUFFIX = re.compile(rf"-(?:\d[\d.-]*|{pods.RANDOM}{{5}})$")
+#: Namespace, name without its end, and the containers by name and repository.
+_Kind = tuple[str, str, tuple[tuple[str, str], ...]]
 
 
 @probe(needs=("jobs",), uses=("pods", "events", "container-logs", "cronjobs"))
@@ -27,23 +30,20 @@ def job_failed(view: View, *, stale: timedelta) -> Iterator[Hit]:
 
     Of the same kind is a Job in the same namespace with the same containers whose name differs in its end only.
     """
-    for item in view.objects.jobs:
-        state = failure(item)
-        if state is None or item.metadata.deletion_timestamp is not None or of_cron_job(item):
-            continue
-        if not _made_good(view, item):
+    failed = [(item, state) for item in view.objects.jobs if (state := failure(item)) and not of_cron_job(item)]
+    successes = _successes(view) if failed else {}
+    for item, state in failed:
+        if item.metadata.deletion_timestamp is None and not _made_good(item, successes):
             yield _hit(view, item, state, old=pods.longer_than(view, state.last_transition_time, stale))
 
 
 def failure(item: Job) -> Condition | None:
     """The condition that says that *item* failed for good, or None."""
-    state = condition(item.status.conditions, "Failed")
-    return state if state is not None and state.status == "True" else None
+    return holding(item.status.conditions, "Failed")
 
 
 def succeeded(item: Job) -> bool:
-    state = condition(item.status.conditions, "Complete")
-    return state is not None and state.status == "True"
+    return holding(item.status.conditions, "Complete") is not None
 
 
 def of_cron_job(item: Job) -> bool:
@@ -51,18 +51,24 @@ def of_cron_job(item: Job) -> bool:
     return controller is not None and controller.kind == "CronJob"
 
 
-def _made_good(view: View, item: Job) -> bool:
-    kind, made = _kind(item), item.metadata.creation_timestamp
-    return any(
-        succeeded(other) and made and other.metadata.creation_timestamp and other.metadata.creation_timestamp > made
-        for other in view.objects.jobs
-        if other.namespace == item.namespace and _kind(other) == kind
-    )
+def _successes(view: View) -> Mapping[_Kind, datetime]:
+    """When the newest Job that succeeded was made, by its kind."""
+    found: dict[_Kind, datetime] = {}
+    for item in filter(succeeded, view.objects.jobs):
+        if made := item.metadata.creation_timestamp:
+            kind = _kind(item)
+            found[kind] = max(made, found.get(kind, made))
+    return found
 
 
-def _kind(item: Job) -> tuple[str, tuple[tuple[str, str], ...]]:
-    containers = item.spec.template.spec.containers
-    return _SUFFIX.sub("", item.name), tuple((each.name, _repository(each.image)) for each in containers)
+def _made_good(item: Job, successes: Mapping[_Kind, datetime]) -> bool:
+    made, later = item.metadata.creation_timestamp, successes.get(_kind(item))
+    return made is not None and later is not None and later > made
+
+
+def _kind(item: Job) -> _Kind:
+    containers = tuple((each.name, _repository(each.image)) for each in item.spec.template.spec.containers)
+    return item.namespace, _SUFFIX.sub("", item.name), containers
 
 
 def _repository(image: str) -> str:
@@ -119,7 +125,7 @@ def _last_failed(view: View, item: Job) -> Pod | None:
 def _ended(pod: Pod) -> Slot | None:
     """The container of *pod* that ended badly, or None."""
     for slot in pods.slots(pod):
-        state = slot.status.state.terminated or slot.status.last_state.terminated
+        state = last_end(slot)
         if state is not None and (state.exit_code or state.reason == "OOMKilled"):
             return slot
     return None
@@ -127,7 +133,7 @@ def _ended(pod: Pod) -> Slot | None:
 
 def _end(pod: Pod) -> str:
     slot = _ended(pod)
-    state = (slot.status.state.terminated or slot.status.last_state.terminated) if slot else None
+    state = last_end(slot) if slot else None
     if slot is None or state is None:
         said = f"{pod.status.reason}: {pod.status.message}".strip(": ")
         return evidence.bounded(f"its pod failed ({said or 'no reason is given'})", 200)
@@ -152,7 +158,7 @@ def _evidence(view: View, item: Job) -> Iterator[Evidence]:
     yield evidence.fact(f"Job {item.name}: {status.succeeded} succeeded, {status.failed} failed", status.start_time)
     pod = _last_failed(view, item)
     slot = _ended(pod) if pod else None
-    ended = (slot.status.state.terminated or slot.status.last_state.terminated) if slot else None
+    ended = last_end(slot) if slot else None
     if pod is not None and ended is not None:
         said = f": {ended.message.strip()}" if ended.message.strip() else ""
         yield evidence.fact(f"pod {pod.name}: exit code {ended.exit_code}{said}", ended.finished_at)

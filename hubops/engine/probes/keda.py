@@ -10,7 +10,7 @@ from hubops.engine.probes import custom, evidence, pods
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref
 from hubops.model.kube.core import Event
-from hubops.model.kube.meta import Condition, Kube, ObjectMeta, condition
+from hubops.model.kube.meta import Condition, Kube, ObjectMeta, condition, holding
 from hubops.model.kube.scaling import CrossVersionObjectReference
 
 SCALED_OBJECTS = "scaledobjects.keda.sh"
@@ -66,8 +66,7 @@ def keda_scaler_failing(view: View, *, grace: timedelta) -> Iterator[Hit]:
 
 
 def _paused(item: Scaled) -> bool:
-    state = condition(item.status.conditions, "Paused")
-    return state is not None and state.status == "True"
+    return holding(item.status.conditions, "Paused") is not None
 
 
 def _wrong(item: Scaled) -> Condition | None:
@@ -75,8 +74,7 @@ def _wrong(item: Scaled) -> Condition | None:
     ready = condition(item.status.conditions, "Ready")
     if ready is not None and (ready.status == "False" or (ready.status == "Unknown" and ready.reason)):
         return ready
-    fallback = condition(item.status.conditions, "Fallback")
-    return fallback if fallback is not None and fallback.status == "True" else None
+    return holding(item.status.conditions, "Fallback")
 
 
 def _since(events: tuple[Event, ...]) -> datetime | None:

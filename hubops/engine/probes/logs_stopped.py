@@ -47,8 +47,7 @@ def logs_stopped(view: View, *, lines: int) -> Iterator[Hit]:
 
 
 def _counted(view: View, query: str) -> Mapping[str, float]:
-    samples = view.snapshot.log_metrics[query.removeprefix("logql:")]
-    return {sample.labels.get("namespace", ""): sample.number for sample in samples}
+    return {sample.labels.get("namespace", ""): sample.number for sample in view.answer(query)}
 
 
 def _running(view: View, namespace: str) -> int:

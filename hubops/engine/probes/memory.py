@@ -12,7 +12,7 @@ from hubops.engine.probes.pods import Slot
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref, Value
 from hubops.model.kube.core import ContainerStateTerminated, Pod
-from hubops.model.kube.meta import condition
+from hubops.model.kube.meta import holding
 from hubops.model.kube.workloads import Job
 
 
@@ -40,10 +40,7 @@ def _ended_well(view: View, pod: Pod) -> bool:
     if controller is None or controller.kind != "Job":
         return False
     job = view.find(Ref("Job", controller.name, pod.namespace))
-    if not isinstance(job, Job):
-        return False
-    complete = condition(job.status.conditions, "Complete")
-    return complete is not None and complete.status == "True"
+    return isinstance(job, Job) and holding(job.status.conditions, "Complete") is not None
 
 
 def _killed(slot: Slot) -> ContainerStateTerminated | None:

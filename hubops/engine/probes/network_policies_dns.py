@@ -153,5 +153,5 @@ def _hit(pod: Pod, policies: list[NetworkPolicy], owner: Ref, denied: tuple[str,
 def _evidence(policies: list[NetworkPolicy], owner: Ref) -> Iterator[Evidence]:
     names = ", ".join(policy.name for policy in policies[:5])
     rules = sum(len(policy.spec.egress) for policy in policies)
-    chosen = evidence.counted(len(policies), "egress policy").replace("policys", "policies")
+    chosen = evidence.counted(len(policies), "egress policy", "egress policies")
     yield evidence.fact(f"{owner} is selected by {chosen} ({names}) with {evidence.counted(rules, 'egress rule')}")

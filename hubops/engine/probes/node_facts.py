@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from hubops.engine.probes.readiness import node_ready
+from hubops.engine.probes.scheduling import untolerated
 from hubops.engine.view import View
 from hubops.model.kube.core import Node, Pod, Taint
 
@@ -33,8 +34,7 @@ def takes_pods(node: Node) -> bool:
 
 def reserved(node: Node) -> tuple[Taint, ...]:
     """The taints that keep the node for some pods: not those that its state brings."""
-    hard = (taint for taint in node.spec.taints if taint.effect in {"NoSchedule", "NoExecute"})
-    return tuple(taint for taint in hard if not taint.key.startswith(_OF_STATE))
+    return tuple(taint for taint in untolerated(node, ()) if not taint.key.startswith(_OF_STATE))
 
 
 def of_the_node(pod: Pod) -> bool:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hubops.engine.probes.scheduling import tolerates
-from hubops.model.kube.core import Node, NodeSelector, NodeSelectorRequirement, PodSpec
+from hubops.engine.probes.scheduling import untolerated
+from hubops.model.kube.core import Node, NodeSelectorRequirement, PodSpec
 
 #: Pods that ask for this label, or for a name, are made for one node.
 HOSTNAME = "kubernetes.io/hostname"
@@ -16,8 +16,7 @@ HOSTNAME = "kubernetes.io/hostname"
 
 def fits(spec: PodSpec, node: Node) -> bool:
     """Whether a pod of *spec* may be placed on *node*; a cordon or a trouble of the node is a taint like others."""
-    hard = (taint for taint in node.spec.taints if taint.effect in {"NoSchedule", "NoExecute"})
-    return selects(spec, node) and all(any(tolerates(item, taint) for item in spec.tolerations) for taint in hard)
+    return selects(spec, node) and not untolerated(node, spec.tolerations)
 
 
 def selects(spec: PodSpec, node: Node) -> bool:
@@ -25,7 +24,7 @@ def selects(spec: PodSpec, node: Node) -> bool:
     labels = node.metadata.labels
     if any(labels.get(key) != value for key, value in spec.node_selector.items()):
         return False
-    required = required_affinity(spec)
+    required = spec.required_nodes
     if required is None:
         return True
     fields = {"metadata.name": node.name}
@@ -37,14 +36,9 @@ def selects(spec: PodSpec, node: Node) -> bool:
     )
 
 
-def required_affinity(spec: PodSpec) -> NodeSelector | None:
-    affinity = spec.affinity.node_affinity if spec.affinity else None
-    return affinity.required_during_scheduling_ignored_during_execution if affinity else None
-
-
 def label_keys(spec: PodSpec) -> frozenset[str]:
     """The labels of nodes that a pod of *spec* looks at; a node's name counts as its host name."""
-    terms = required.node_selector_terms if (required := required_affinity(spec)) else ()
+    terms = required.node_selector_terms if (required := spec.required_nodes) else ()
     keys = {item.key for term in terms for item in term.match_expressions}
     named = {HOSTNAME for term in terms if term.match_fields}
     return frozenset(keys | named | spec.node_selector.keys())

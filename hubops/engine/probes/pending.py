@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from hubops.engine.probe import probe
-from hubops.engine.probes import evidence, pods, scheduling, starting
+from hubops.engine.probes import evidence, pods, readiness, scheduling, starting
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref
 from hubops.model.kube.core import Pod
@@ -71,6 +71,11 @@ def _reason(view: View, pod: Pod, state: Condition | None, answer: scheduling.An
     )
 
 
+def why_not_ready(view: View, pod: Pod) -> str:
+    """Why *pod* is not ready: what keeps it from a node, or else what is wrong there."""
+    return readiness.reason(view, pod) if pod.spec.node_name else reason(view, pod)
+
+
 def _evidence(view: View, pod: Pod, state: Condition | None) -> Iterator[Evidence]:
     if state is not None:
         yield evidence.from_condition(state)
@@ -82,4 +87,4 @@ def _evidence(view: View, pod: Pod, state: Condition | None) -> Iterator[Evidenc
         if phase != "Bound":
             yield evidence.fact(f"claim {ref.name} is {phase}")
     if wanted := pod.spec.node_selector:
-        yield evidence.fact("node selector " + ", ".join(f"{key}={value}" for key, value in sorted(wanted.items())))
+        yield evidence.fact("node selector " + evidence.labelled(wanted, ", "))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from hubops.engine.view import View
 from hubops.model.finding import Ref
 from hubops.model.kube.core import Container, ContainerStatus, Event, Node, Pod
-from hubops.model.kube.meta import condition
+from hubops.model.kube.meta import condition, holding
 
+#: A character of what generated names end in (apimachinery's rand.String).
+RANDOM = "[bcdfghjklmnpqrstvwxz2456789]"
 #: A container in one of these states waits for its image.
 WAITING_FOR_IMAGE = frozenset(
     {
@@ -74,8 +76,7 @@ def alive(pod: Pod) -> bool:
 
 
 def ready(pod: Pod) -> bool:
-    state = condition(pod.status.conditions, "Ready")
-    return state is not None and state.status == "True"
+    return holding(pod.status.conditions, "Ready") is not None
 
 
 def not_ready_since(pod: Pod) -> datetime | None:
@@ -118,6 +119,15 @@ def longer_than(view: View, since: datetime | None, span: timedelta) -> bool:
 def on_node(pod: Pod) -> tuple[Ref, ...]:
     """The node that *pod* was placed on, whose failure would explain the pod's."""
     return (Ref("Node", pod.spec.node_name),) if pod.spec.node_name else ()
+
+
+def last_change(found: Iterable[Pod]) -> datetime | None:
+    """When one of *found* was last made, or became ready or unready; None where nothing says."""
+    times = []
+    for pod in found:
+        state = condition(pod.status.conditions, "Ready")
+        times += [pod.metadata.creation_timestamp, state.last_transition_time if state else None]
+    return max((time for time in times if time is not None), default=None)
 
 
 def platform(view: View, pod: Pod) -> str:

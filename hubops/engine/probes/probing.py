@@ -62,7 +62,7 @@ def _goes_on(
 def _between(failed: list[Event]) -> tuple[datetime, datetime]:
     """The first and the last failure that *failed* speak of."""
     lasts = [event.last_seen for event in failed if event.last_seen]
-    firsts = [event.first_timestamp or event.event_time or event.last_seen for event in failed]
+    firsts = [event.first_seen for event in failed]
     return min(at for at in firsts if at), max(lasts)
 
 

@@ -11,7 +11,7 @@ from hubops.engine.probes.pods import Slot
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit
 from hubops.model.kube.core import Event, Node, Pod, Probe
-from hubops.model.kube.meta import condition
+from hubops.model.kube.meta import condition, holding
 
 
 @probe(needs=("pods",), uses=("events", "nodes"))
@@ -71,20 +71,14 @@ def _reason(view: View, pod: Pod, slot: Slot | None) -> str:
     if slot is not None:
         return _container_reason(slot, pods.about(pods.pod_events(view, pod), slot.name))
     gates = [gate.condition_type for gate in pod.spec.readiness_gates]
-    closed = [name for name in gates if not _true(pod, name)]
+    closed = [name for name in gates if not holding(pod.status.conditions, name)]
     if closed:
         return f"readiness gate{'s' if len(closed) > 1 else ''} {', '.join(closed)} not met"
     return "its containers are ready, and its node says that the pod is not"
 
 
 def node_ready(node: Node) -> bool:
-    state = condition(node.status.conditions, "Ready")
-    return state is not None and state.status == "True"
-
-
-def _true(pod: Pod, kind: str) -> bool:
-    state = condition(pod.status.conditions, kind)
-    return state is not None and state.status == "True"
+    return holding(node.status.conditions, "Ready") is not None
 
 
 def _container_reason(slot: Slot, events: tuple[Event, ...]) -> str:

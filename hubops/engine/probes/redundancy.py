@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from hubops.engine.probe import probe
-from hubops.engine.probes import endpoints, evidence
-from hubops.engine.probes.scaling import target
+from hubops.engine.probes import endpoints, evidence, ingresses
+from hubops.engine.probes.scaling import least, target
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref
 from hubops.model.kube.core import Service
-from hubops.model.kube.networking import Ingress
 from hubops.model.kube.scaling import HorizontalPodAutoscaler
 from hubops.model.kube.workloads import Deployment, StatefulSet
 
@@ -35,11 +35,12 @@ def single_replica_behind_ingress(view: View) -> Iterator[Hit]:
     least that an autoscaler keeps.
     """
     scalers = {target(item): item for item in view.objects.horizontalpodautoscalers}
-    routes: dict[Ref, list[str]] = {}
+    routes: dict[Ref, set[str]] = defaultdict(set)
     for ingress in view.objects.ingresses:
-        for name in _backends(ingress):
-            routes.setdefault(Ref("Service", name, ingress.namespace), []).append(ingress.name)
-    for ref, ingresses in routes.items():
+        for _, backend in ingresses.backends(ingress):
+            if backend.service:
+                routes[Ref("Service", backend.service.name, ingress.namespace)].add(ingress.name)
+    for ref, names in routes.items():
         service = view.find(ref)
         if not isinstance(service, Service) or not service.spec.selector:
             continue
@@ -48,15 +49,7 @@ def single_replica_behind_ingress(view: View) -> Iterator[Hit]:
             continue
         for item in behind:
             if isinstance(item, Deployment | StatefulSet) and _least(item, scalers) == 1:
-                yield _hit(item, service, sorted(set(ingresses)), scalers.get(_ref(item)))
-
-
-def _backends(ingress: Ingress) -> set[str]:
-    """The names of the Services that *ingress* routes to."""
-    spec = ingress.spec
-    backends = [path.backend for rule in spec.rules if rule.http for path in rule.http.paths]
-    backends += [spec.default_backend] if spec.default_backend else []
-    return {backend.service.name for backend in backends if backend.service}
+                yield _hit(item, service, sorted(names), scalers.get(_ref(item)))
 
 
 def _ref(item: endpoints.Workload) -> Ref:
@@ -68,15 +61,15 @@ def _least(item: endpoints.Workload, scalers: dict[Ref, HorizontalPodAutoscaler]
     scaler, now = scalers.get(_ref(item)), endpoints.replicas(item)
     if scaler is None or now == 0:
         return now
-    return 1 if scaler.spec.min_replicas is None else scaler.spec.min_replicas
+    return least(scaler)
 
 
 def _hit(
-    item: Deployment | StatefulSet, service: Service, ingresses: list[str], scaler: HorizontalPodAutoscaler | None
+    item: Deployment | StatefulSet, service: Service, names: list[str], scaler: HorizontalPodAutoscaler | None
 ) -> Hit:
     return Hit(
         ref=_ref(item),
-        summary=f"serves Ingress {', '.join(ingresses)} with a single replica: one node or one rollout takes it away",
+        summary=f"serves Ingress {', '.join(names)} with a single replica: one node or one rollout takes it away",
         evidence=tuple(_evidence(item, service, scaler)),
         details={"service": service.name},
     )

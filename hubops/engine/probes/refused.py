@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from hubops.engine.probe import probe
 from hubops.engine.probes import evidence, pods, webhooks
+from hubops.engine.probes.phrases import meaning, phrases
 from hubops.engine.view import View
 from hubops.model.check import Severity
 from hubops.model.finding import Evidence, Hit, Ref, Value
 from hubops.model.kube.core import Event, ResourceQuota
-from hubops.model.kube.meta import Object, condition
-from hubops.model.kube.workloads import DaemonSet, Job, ReplicaSet, StatefulSet
+from hubops.model.kube.meta import Object, holding
+from hubops.model.kube.workloads import DaemonSet, Job, ReplicaSet, StatefulSet, wanted
 
 #: How the API server words it that an admission webhook did not answer (apiserver, admission/plugin/webhook): the
 #: webhook's name, of which there may be several, and the name and namespace of the Service that it called.
@@ -22,31 +23,28 @@ _UNANSWERED = re.compile(r'failed calling webhook "([^"]+)".*? "https://([\w-]+)
 _QUOTA = re.compile(r"(?:exceeded|failed) quota: ([^\s,:]+)")
 
 #: What admission plugins, webhooks and the controllers write (apiserver, plugin/pkg/admission), and what it means.
-_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.DOTALL), words)
-    for pattern, words in (
-        (r"exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+)$",
-         r"quota \1 has no room: asks \2, used \3, allowed \4"),
-        (r"failed quota: ([^:]+): must specify (.+)$", r"quota \1 accepts only pods that specify \2"),
-        (r"insufficient quota to match these scopes: (.+)$", r"no quota allows its priority class: \1"),
-        (r'violates PodSecurity "([^"]+)": (.+)$', r"its namespace enforces Pod Security \1: \2"),
-        (r'serviceaccount "([^"]+)" not found', r"ServiceAccount \1 does not exist"),
-        (r"no PriorityClass with name (\S+) was found", r"PriorityClass \1 does not exist"),
-        (r'RuntimeClass "([^"]+)" not found', r"RuntimeClass \1 does not exist"),
-        (r"((?:maximum|minimum) \S+ usage per \w+ is .+?|\S+ max limit to request ratio per \w+ is .+?)\]?$",
-         r"a LimitRange of its namespace refuses it: \1"),
-        (r'admission webhook "([^"]+)" denied the request: ?(.*)$', r"admission webhook \1 refuses it: \2"),
-        (r'failed calling webhook "([^"]+)": (?:failed to call webhook: )?(?:Post "[^"]*": )?(.+)$',
-         r"admission webhook \1 does not answer: \2"),
-        (r"ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' denied request: (.+)$",
-         r"admission policy \1 refuses it: \2"),
-        (r"unable to validate against any security context constraint: (.+)$",
-         r"no SecurityContextConstraints allows it: \1"),
-        (r"unable to create new content in namespace (\S+) because it is being terminated",
-         r"namespace \1 is being deleted"),
-        (r'(?:Pod|Job\.batch) "[^"]*" is invalid: (.+)$', r"its template is invalid: \1"),
-        (r"must be no more than 63 characters", r"its name makes a label longer than 63 characters"),
-    )
+_WORDS = phrases(
+    (r"exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+)$",
+     r"quota \1 has no room: asks \2, used \3, allowed \4"),
+    (r"failed quota: ([^:]+): must specify (.+)$", r"quota \1 accepts only pods that specify \2"),
+    (r"insufficient quota to match these scopes: (.+)$", r"no quota allows its priority class: \1"),
+    (r'violates PodSecurity "([^"]+)": (.+)$', r"its namespace enforces Pod Security \1: \2"),
+    (r'serviceaccount "([^"]+)" not found', r"ServiceAccount \1 does not exist"),
+    (r"no PriorityClass with name (\S+) was found", r"PriorityClass \1 does not exist"),
+    (r'RuntimeClass "([^"]+)" not found', r"RuntimeClass \1 does not exist"),
+    (r"((?:maximum|minimum) \S+ usage per \w+ is .+?|\S+ max limit to request ratio per \w+ is .+?)\]?$",
+     r"a LimitRange of its namespace refuses it: \1"),
+    (r'admission webhook "([^"]+)" denied the request: ?(.*)$', r"admission webhook \1 refuses it: \2"),
+    (r'failed calling webhook "([^"]+)": (?:failed to call webhook: )?(?:Post "[^"]*": )?(.+)$',
+     r"admission webhook \1 does not answer: \2"),
+    (r"ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' denied request: (.+)$",
+     r"admission policy \1 refuses it: \2"),
+    (r"unable to validate against any security context constraint: (.+)$",
+     r"no SecurityContextConstraints allows it: \1"),
+    (r"unable to create new content in namespace (\S+) because it is being terminated",
+     r"namespace \1 is being deleted"),
+    (r'(?:Pod|Job\.batch) "[^"]*" is invalid: (.+)$', r"its template is invalid: \1"),
+    (r"must be no more than 63 characters", r"its name makes a label longer than 63 characters"),
 )  # fmt: skip
 
 
@@ -78,34 +76,33 @@ def pods_refused(view: View, *, grace: timedelta, recent: timedelta) -> Iterator
 
 def _replica_sets(view: View) -> Iterator[Shortage]:
     for item in view.objects.replicasets:
-        wanted = 1 if item.spec.replicas is None else item.spec.replicas
-        state = condition(item.status.conditions, "ReplicaFailure")
-        if state is None or state.status != "True" or state.reason != "FailedCreate" or item.status.replicas >= wanted:
+        most = wanted(item)
+        state = holding(item.status.conditions, "ReplicaFailure")
+        if state is None or state.reason != "FailedCreate" or item.status.replicas >= most:
             continue
         events = refusals(view, item)
-        yield Shortage(item, item.status.replicas, wanted, state.message, state.last_transition_time, events)
+        yield Shortage(item, item.status.replicas, most, state.message, state.last_transition_time, events)
 
 
 def _others(view: View, recent: timedelta) -> Iterator[Shortage]:
     items: tuple[StatefulSet | DaemonSet | Job, ...]
     items = (*view.objects.statefulsets, *view.objects.daemonsets, *view.objects.jobs)
     for item in items:
-        there, wanted = _count(item)
-        if there >= wanted:
+        there, most = _count(item)
+        if there >= most:
             continue
         events = refusals(view, item)
         if events and events[0].last_seen is not None and view.now - events[0].last_seen <= recent:
-            yield Shortage(item, there, wanted, events[0].message, first_seen(events), events)
+            yield Shortage(item, there, most, events[0].message, first_seen(events), events)
 
 
 def _count(item: StatefulSet | DaemonSet | Job) -> tuple[int, int]:
     """How many pods there are, and how many there should be."""
     if isinstance(item, StatefulSet):
-        return item.status.replicas, 1 if item.spec.replicas is None else item.spec.replicas
+        return item.status.replicas, wanted(item)
     if isinstance(item, DaemonSet):
         return item.status.current_number_scheduled, item.status.desired_number_scheduled
-    done = any(state.type in {"Complete", "Failed"} and state.status == "True" for state in item.status.conditions)
-    if done or item.spec.suspend:
+    if item.spec.suspend or any(holding(item.status.conditions, kind) for kind in ("Complete", "Failed")):
         return 0, 0
     parallel = 1 if item.spec.parallelism is None else item.spec.parallelism
     left = parallel if item.spec.completions is None else item.spec.completions - item.status.succeeded
@@ -121,22 +118,16 @@ def refusals(view: View, item: Object) -> tuple[Event, ...]:
 
 def first_seen(events: tuple[Event, ...]) -> datetime | None:
     """When the first of *events* was first observed; None where none of them says."""
-    times = [event.first_timestamp or event.event_time or event.last_seen for event in events]
+    times = [event.first_seen for event in events]
     return min((time for time in times if time is not None), default=None)
 
 
 def explain(message: str) -> str:
     """What a refusal means, or the message itself; for "... cannot be created: "."""
+    if (words := meaning(_WORDS, message)) is not None:
+        return evidence.bounded(words.removesuffix(": "), 300)
     text = " ".join(message.split())
-    for pattern, words in _WORDS:
-        if match := pattern.search(text):
-            # With the match's own words, not by expanding a template: they may hold backslashes.
-            return evidence.bounded(_filled(words, match), 300)
     return evidence.bounded(text.removeprefix("Error creating: ").removeprefix("Error creating job: "), 300)
-
-
-def _filled(words: str, match: re.Match[str]) -> str:
-    return re.sub(r"\\(\d)", lambda number: match[int(number[1])] or "", words).removesuffix(": ")
 
 
 def causes(view: View, message: str, namespace: str) -> Iterator[Ref]:

@@ -14,7 +14,6 @@ from hubops.engine.probes.pods import Slot
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Value
 from hubops.model.kube.core import Pod
-from hubops.model.snapshot import Sample
 
 _DAY = timedelta(days=1)
 #: kube-state-metrics' counters of containers and of init containers, sidecars among them; several of it may be scraped.
@@ -31,8 +30,7 @@ _KNOWN = "promql:count(last_over_time(kube_pod_container_status_restarts_total[1
 #: increase over all of it. A pod that was made on that day began at zero.
 _USUALLY = f"promql:quantile_over_time(0.5, ({_NOW} - ({_BEFORE} or 0 * {_NOW}))[7d:1d] offset 1d) > 0"
 #: What follows the name of a workload in the names of its pods (apimachinery's rand.String, ordinals, CronJobs' times).
-_RANDOM = "[bcdfghjklmnpqrstvwxz2456789]"
-_SUFFIX = rf"(?:-{_RANDOM}{{1,10}}|-\d{{8,10}})?-(?:{_RANDOM}{{5}}|\d{{1,5}})"
+_SUFFIX = rf"(?:-{pods.RANDOM}{{1,10}}|-\d{{8,10}})?-(?:{pods.RANDOM}{{5}}|\d{{1,5}})"
 
 Usual = Mapping[tuple[str, str], tuple[tuple[str, float], ...]]
 
@@ -48,9 +46,9 @@ def pod_restarts_unusual(view: View, *, restarts: int, times: float) -> Iterator
         (sample.labels.get("namespace", ""), sample.labels.get("pod", ""), sample.labels.get("container", "")): (
             sample.number
         )
-        for sample in _answer(view, _YESTERDAY)
+        for sample in view.answer(_YESTERDAY)
     }
-    known = any(sample.number > 0 for sample in _answer(view, _KNOWN))
+    known = any(sample.number > 0 for sample in view.answer(_KNOWN))
     usual = _usual(view)
     unknown: list[str] = []
     for pod, slot in _restarted(view, restarts):
@@ -64,10 +62,6 @@ def pod_restarts_unusual(view: View, *, restarts: int, times: float) -> Iterator
     if unknown:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise Undecided(f"Prometheus has no restarts of a day ago to compare those of {unknown[0]}{more} with")
-
-
-def _answer(view: View, evidence_name: str) -> tuple[Sample, ...]:
-    return view.snapshot.metrics.get(evidence_name.removeprefix("promql:"), ())
 
 
 def _restarted(view: View, restarts: int) -> Iterator[tuple[Pod, Slot]]:
@@ -92,7 +86,7 @@ def _young(view: View, pod: Pod) -> bool:
 def _usual(view: View) -> Usual:
     """The usual restarts a day, by namespace and container: of which pod, and how many."""
     grouped: dict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
-    for sample in _answer(view, _USUALLY):
+    for sample in view.answer(_USUALLY):
         labels = sample.labels
         key = labels.get("namespace", ""), labels.get("container", "")
         grouped[key].append((labels.get("pod", ""), sample.number))

@@ -34,8 +34,7 @@ def rule_group_failing(view: View, *, failures: int) -> Iterator[Hit]:
 
 def _counted(view: View) -> dict[str, float]:
     """Failed evaluations of the last 30 minutes by file and group; empty where Prometheus does not scrape itself."""
-    samples = view.snapshot.metrics.get(_FAILURES.removeprefix("promql:"), ())
-    return {sample.labels.get("rule_group", ""): sample.number for sample in samples}
+    return {sample.labels.get("rule_group", ""): sample.number for sample in view.answer(_FAILURES)}
 
 
 def _broken(group: RuleGroup, rule: Rule) -> Hit:

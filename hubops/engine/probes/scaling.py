@@ -11,7 +11,7 @@ from hubops.engine.probes import evidence, pods
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref, Value
 from hubops.model.kube.kinds import BY_NAME
-from hubops.model.kube.meta import Condition, condition
+from hubops.model.kube.meta import Condition, condition, holding
 from hubops.model.kube.scaling import HorizontalPodAutoscaler, MetricSpec
 
 #: How the HPA controller words it that a metrics API itself does not answer (k8s.io/metrics clients, apimachinery
@@ -37,11 +37,11 @@ def hpa_at_maximum(view: View, *, grace: timedelta) -> Iterator[Hit]:
     from "too few" to "too many"; the last change of the number of replicas is never before that.
     """
     for item in _live(view):
-        limited = condition(item.status.conditions, "ScalingLimited")
-        if limited is None or limited.status != "True" or limited.reason != "TooManyReplicas":
+        limited = holding(item.status.conditions, "ScalingLimited")
+        if limited is None or limited.reason != "TooManyReplicas":
             continue
         most = item.spec.max_replicas
-        if _least(item) >= most or item.status.current_replicas < most:
+        if least(item) >= most or item.status.current_replicas < most:
             continue
         times = [time for time in (limited.last_transition_time, item.status.last_scale_time) if time]
         since = max(times, default=None)
@@ -83,7 +83,8 @@ def _live(view: View) -> Iterator[HorizontalPodAutoscaler]:
             yield item
 
 
-def _least(item: HorizontalPodAutoscaler) -> int:
+def least(item: HorizontalPodAutoscaler) -> int:
+    """How many replicas *item* keeps at least; the API's default is one."""
     return 1 if item.spec.min_replicas is None else item.spec.min_replicas
 
 
@@ -114,7 +115,7 @@ def _at_maximum(item: HorizontalPodAutoscaler, limited: Condition, since: dateti
 
 def _numbers(item: HorizontalPodAutoscaler) -> Iterator[Evidence]:
     yield evidence.fact(
-        f"replicas: {_least(item)} at least, {item.spec.max_replicas} at most, {item.status.current_replicas} now",
+        f"replicas: {least(item)} at least, {item.spec.max_replicas} at most, {item.status.current_replicas} now",
         item.status.last_scale_time,
     )
     if metrics := ", ".join(name(metric) for metric in item.spec.metrics):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from hubops.engine.probe import probe
 from hubops.engine.probes import custom, evidence
-from hubops.engine.probes.scaling import reference, target
+from hubops.engine.probes.scaling import least, reference, target
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref
 from hubops.model.kube.meta import Kube, ObjectMeta
@@ -49,11 +49,7 @@ class VerticalPodAutoscaler(Kube, frozen=True):
 @probe(needs=("horizontalpodautoscalers",))
 def hpa_conflict(view: View) -> Iterator[Hit]:
     """Targets that more than one HorizontalPodAutoscaler scales: each undoes what the other does."""
-    by_target: dict[Ref, list[HorizontalPodAutoscaler]] = defaultdict(list)
-    for item in view.objects.horizontalpodautoscalers:
-        if item.metadata.deletion_timestamp is None:
-            by_target[target(item)].append(item)
-    for ref, items in by_target.items():
+    for ref, items in _by_target(view).items():
         if len(items) < 2:
             continue
         names = ", ".join(sorted(item.name for item in items))
@@ -67,11 +63,20 @@ def hpa_conflict(view: View) -> Iterator[Hit]:
         )
 
 
+def _by_target(view: View) -> Mapping[Ref, list[HorizontalPodAutoscaler]]:
+    """The autoscalers that are not being deleted, by what they scale."""
+    found: dict[Ref, list[HorizontalPodAutoscaler]] = defaultdict(list)
+    for item in view.objects.horizontalpodautoscalers:
+        if item.metadata.deletion_timestamp is None:
+            found[target(item)].append(item)
+    return found
+
+
 def _bounds(item: HorizontalPodAutoscaler) -> Evidence:
     owner = item.metadata.controller()
     made = f", made by {owner.kind} {owner.name}" if owner else ""
     return evidence.fact(
-        f"{item.name}: {item.spec.min_replicas or 1} to {item.spec.max_replicas} replicas{made}",
+        f"{item.name}: {least(item)} to {item.spec.max_replicas} replicas{made}",
         item.metadata.creation_timestamp,
     )
 
@@ -87,10 +92,7 @@ def vpa_conflict(view: View) -> Iterator[Hit]:
     A metric that is not a share of the request (AverageValue, Pods, Object, External) is not touched by the request,
     and a VerticalPodAutoscaler that only recommends, or leaves that resource out, changes none.
     """
-    scalers: dict[Ref, list[HorizontalPodAutoscaler]] = defaultdict(list)
-    for item in view.objects.horizontalpodautoscalers:
-        if item.metadata.deletion_timestamp is None:
-            scalers[target(item)].append(item)
+    scalers = _by_target(view)
     for vpa in custom.read(view, VerticalPodAutoscaler, VPAS):
         aim = vpa.spec.target_ref
         if aim is None or vpa.metadata.deletion_timestamp is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from hubops.engine.probes import constraints
+from hubops.engine.probes.phrases import meaning, phrases
 from hubops.engine.view import View
 from hubops.model.finding import Ref
 from hubops.model.kube.core import Container, Node, Pod, Taint, Toleration
@@ -41,21 +42,18 @@ _TROUBLED = {
 }
 
 #: The scheduler's reasons (kube-scheduler 1.24–1.36, the ErrReason constants of its plugins) to follow "3 of 6 …".
-_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), words)
-    for pattern, words in (
-        (r"^Too many pods$", "have no room for another pod"),
-        (r"^node\(s\) were unschedulable$", "are cordoned"),
-        (r"^node\(s\) (?:were not|weren't) ready$", "are not ready"),
-        (r"didn't find available persistent volumes to bind", "offer no volume for its claim"),
-        (r"volume node affinity conflict|didn't match PersistentVolume's node affinity", "cannot reach its volume"),
-        (r"had no available volume zone", "are not in the zone of its volume"),
-        (r"exceed max volume count", "have no room for another attached volume"),
-        (r"did not have enough free storage", "lack free storage for its volume"),
-        (r"ReadWriteOncePod access mode already in-use", "cannot mount its claim, which another pod holds alone"),
-        (r"bound to non-existent pv", "cannot mount its claim, whose volume is gone"),
-        (r"didn't satisfy plugin\(s\) \[(.+)\]", r"are ruled out by \1"),
-    )
+_WORDS = phrases(
+    (r"^Too many pods$", "have no room for another pod"),
+    (r"^node\(s\) were unschedulable$", "are cordoned"),
+    (r"^node\(s\) (?:were not|weren't) ready$", "are not ready"),
+    (r"didn't find available persistent volumes to bind", "offer no volume for its claim"),
+    (r"volume node affinity conflict|didn't match PersistentVolume's node affinity", "cannot reach its volume"),
+    (r"had no available volume zone", "are not in the zone of its volume"),
+    (r"exceed max volume count", "have no room for another attached volume"),
+    (r"did not have enough free storage", "lack free storage for its volume"),
+    (r"ReadWriteOncePod access mode already in-use", "cannot mount its claim, which another pod holds alone"),
+    (r"bound to non-existent pv", "cannot mount its claim, whose volume is gone"),
+    (r"didn't satisfy plugin\(s\) \[(.+)\]", r"are ruled out by \1"),
 )  # fmt: skip
 
 
@@ -131,17 +129,14 @@ def _words(reason: str, pod: Pod, view: View) -> str:
     for mark, demand in _DEMANDS:
         if mark in reason:
             return demand(view, pod)
-    for pattern, words in _WORDS:
-        if match := pattern.search(reason):
-            return match.expand(words)
-    return reason.removeprefix("node(s) ")
+    return meaning(_WORDS, reason) or reason.removeprefix("node(s) ")
 
 
 def _taint_words(reason: str, pod: Pod, view: View) -> str:
     if named := re.search(r"\{(\S+?): ?(.*?)\}", reason):
         key, value = named.groups()
         return _TROUBLED.get(key) or f"are tainted {key}{f'={value}' if value else ''}"
-    taints = sorted({_name(taint) for node in view.objects.nodes for taint in untolerated(node, pod)})
+    taints = sorted({_name(taint) for node in view.objects.nodes for taint in untolerated(node, pod.spec.tolerations)})
     if taints and all(taint in _TROUBLED for taint in taints):
         return " or ".join(dict.fromkeys(_TROUBLED[taint] for taint in taints))
     more = f" and {len(taints) - 3} more" if len(taints) > 3 else ""
@@ -152,13 +147,13 @@ def _name(taint: Taint) -> str:
     return f"{taint.key}={taint.value}" if taint.value else taint.key
 
 
-def untolerated(node: Node, pod: Pod) -> tuple[Taint, ...]:
-    """The taints of *node* that keep *pod* away from it."""
+def untolerated(node: Node, tolerations: Sequence[Toleration]) -> tuple[Taint, ...]:
+    """The taints of *node* that keep a pod with these *tolerations* away from it."""
     hard = (taint for taint in node.spec.taints if taint.effect in {"NoSchedule", "NoExecute"})
-    return tuple(taint for taint in hard if not any(tolerates(item, taint) for item in pod.spec.tolerations))
+    return tuple(taint for taint in hard if not any(_tolerates(item, taint) for item in tolerations))
 
 
-def tolerates(toleration: Toleration, taint: Taint) -> bool:
+def _tolerates(toleration: Toleration, taint: Taint) -> bool:
     """As the API's Toleration.ToleratesTaint: no effect and no key match any, the operator's default is Equal."""
     if toleration.effect not in {"", taint.effect} or toleration.key not in {"", taint.key}:
         return False

@@ -77,7 +77,7 @@ def _port_hit(view: View, service: Service, lost: list[ServicePort]) -> Hit:
 
 
 def _selector(service: Service) -> str:
-    return ",".join(f"{key}={value}" for key, value in sorted(service.spec.selector.items()))
+    return evidence.labelled(service.spec.selector)
 
 
 def _webhooks(view: View, service: Service) -> Iterator[Ref]:

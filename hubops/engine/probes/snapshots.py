@@ -97,7 +97,7 @@ def _not_ready(
     ref = Ref("PersistentVolumeClaim", claim, meta.namespace) if claim else own
     driver = content.spec.driver if content else ""
     if error is not None:
-        words = f"its snapshot fails{f' in {driver}' if driver else ''}: {error.message.rpartition(' desc = ')[2]}"
+        words = f"its snapshot fails{f' in {driver}' if driver else ''}: {evidence.innermost(error.message)}"
     elif content is None:
         words = "its snapshot was asked for, and no controller has taken it up"
     else:

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from hubops.engine.probe import probe
-from hubops.engine.probes import evidence, pending, pods, readiness, refused
+from hubops.engine.probes import evidence, pending, pods, refused
+from hubops.engine.probes.pods import last_change
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref, Value
 from hubops.model.kube.core import Pod
 from hubops.model.kube.meta import condition
-from hubops.model.kube.workloads import StatefulSet
+from hubops.model.kube.workloads import StatefulSet, wanted
 
 _REVISION = "controller-revision-hash"
 
@@ -31,11 +32,7 @@ class Members(NamedTuple):
         return [name for name, pod in self.pods.items() if pod is None]
 
     def last_change(self) -> datetime | None:
-        """When one of them was last made, or became ready or unready."""
-        states = [(pod, condition(pod.status.conditions, "Ready")) for pod in self.pods.values() if pod is not None]
-        times = [pod.metadata.creation_timestamp for pod, _ in states]
-        times += [state.last_transition_time for _, state in states if state is not None]
-        return max((time for time in times if time is not None), default=None)
+        return last_change(pod for pod in self.pods.values() if pod is not None)
 
 
 @probe(needs=("statefulsets", "pods"), uses=("events", "nodes", "persistentvolumeclaims"))
@@ -54,10 +51,6 @@ def statefulset_short(view: View, *, grace: timedelta, updating: timedelta) -> I
             yield from _short(view, item, members, grace)
         elif _left(item) and pods.longer_than(view, members.last_change(), updating):
             yield _standing(item, members)
-
-
-def wanted(item: StatefulSet) -> int:
-    return 1 if item.spec.replicas is None else item.spec.replicas
 
 
 def _members(view: View, item: StatefulSet) -> Members:
@@ -112,8 +105,7 @@ def _reason(view: View, item: StatefulSet, pod: Pod | None) -> str:
         return "is being deleted and does not go"
     if not pods.alive(pod):
         return f"has ended ({pod.status.reason or pod.status.phase})"
-    why = readiness.reason(view, pod) if pod.spec.node_name else pending.reason(view, pod)
-    return f"is not ready: {why}"
+    return f"is not ready: {pending.why_not_ready(view, pod)}"
 
 
 def _waiting(item: StatefulSet, members: Members, holder: str) -> str:

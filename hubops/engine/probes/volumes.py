@@ -11,7 +11,7 @@ from hubops.engine.probes import evidence, pods
 from hubops.engine.view import View
 from hubops.model.finding import Hit, Ref, Value
 from hubops.model.kube.storage import PersistentVolume
-from hubops.model.quantity import human_bytes, parse_quantity
+from hubops.model.quantity import human_bytes, size_in_bytes
 
 
 @probe(needs=("persistentvolumes",), uses=("events",))
@@ -26,7 +26,7 @@ def pv_not_reclaimed(view: View, *, grace: timedelta) -> Iterator[Hit]:
         events = view.events.get(Ref("PersistentVolume", item.name), ())
         failure = evidence.newest(events, "VolumeFailedDelete", "VolumeFailedRecycle")
         said = status.message or (failure.message if failure else "")
-        reason = said.rpartition(" desc = ")[2] or f"{_driver(item)} does not say why"
+        reason = evidence.innermost(said) or f"{_driver(item)} does not say why"
         action = "be recycled" if item.spec.persistent_volume_reclaim_policy == "Recycle" else "be deleted"
         yield Hit(
             ref=Ref("PersistentVolume", item.name),
@@ -53,7 +53,7 @@ def pv_released(view: View, *, kept: timedelta) -> Iterator[Hit]:
             by_class[item.spec.storage_class_name].append(item)
     for name, items in by_class.items():
         ref = Ref("StorageClass", name) if name else Ref("Cluster", view.snapshot.cluster)
-        size = sum(_bytes(item) for item in items)
+        size = sum(size_in_bytes(item.spec.capacity) for item in items)
         several = f"{len(items)} volumes keep" if len(items) > 1 else "1 volume keeps"
         for item in items:
             yield Hit(
@@ -65,13 +65,6 @@ def pv_released(view: View, *, kept: timedelta) -> Iterator[Hit]:
                 details=_details(item),
                 example=item.name,
             )
-
-
-def _bytes(item: PersistentVolume) -> float:
-    try:
-        return parse_quantity(item.spec.capacity.get("storage", "0"))
-    except ValueError:
-        return 0.0
 
 
 def _claim(item: PersistentVolume) -> str:

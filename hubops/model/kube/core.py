@@ -177,6 +177,24 @@ class PodSpec(Kube, frozen=True):
     # Since 1.34 the scheduler no longer says which taint was not tolerated: it has to be told from these.
     tolerations: tuple[Toleration, ...] = ()
 
+    @property
+    def required_nodes(self) -> NodeSelector | None:
+        """Its required node affinity."""
+        affinity = self.affinity.node_affinity if self.affinity else None
+        return affinity.required_during_scheduling_ignored_during_execution if affinity else None
+
+    @property
+    def required_neighbours(self) -> tuple[PodAffinityTerm, ...]:
+        """Its required pod affinity."""
+        affinity = self.affinity.pod_affinity if self.affinity else None
+        return affinity.required_during_scheduling_ignored_during_execution if affinity else ()
+
+    @property
+    def excluded_neighbours(self) -> tuple[PodAffinityTerm, ...]:
+        """Its required pod anti-affinity."""
+        affinity = self.affinity.pod_anti_affinity if self.affinity else None
+        return affinity.required_during_scheduling_ignored_during_execution if affinity else ()
+
     def host_ports(self) -> frozenset[tuple[int, str]]:
         """The ports of its node that it takes, with their protocol; on the host's network all of its ports are."""
         ports = [port for item in (*self.containers, *self.init_containers) for port in item.ports]
@@ -382,6 +400,11 @@ class Event(Object, frozen=True):
         """When it was last observed, whichever of the API's four fields carries it."""
         observed = self.series.last_observed_time if self.series else None
         return observed or self.last_timestamp or self.event_time or self.metadata.creation_timestamp
+
+    @property
+    def first_seen(self) -> datetime | None:
+        """When it was first observed, as far as the API tells; else when it was last."""
+        return self.first_timestamp or self.event_time or self.last_seen
 
     @property
     def times(self) -> int:

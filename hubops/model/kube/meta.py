@@ -138,3 +138,9 @@ def condition(conditions: tuple[Condition, ...], kind: str) -> Condition | None:
         if item.type == kind:
             return item
     return None
+
+
+def holding(conditions: tuple[Condition, ...], kind: str) -> Condition | None:
+    """The condition of type *kind* where its status is True, else None."""
+    found = condition(conditions, kind)
+    return found if found is not None and found.status == "True" else None

@@ -181,3 +181,8 @@ class CronJobStatus(Kube, frozen=True):
 class CronJob(Object, frozen=True):
     spec: CronJobSpec = CronJobSpec()
     status: CronJobStatus = CronJobStatus()
+
+
+def wanted(item: Deployment | ReplicaSet | StatefulSet) -> int:
+    """How many pods *item* is to have; the API's default is one."""
+    return 1 if item.spec.replicas is None else item.spec.replicas
