@@ -121,6 +121,11 @@ class Config(_Strict, frozen=True):
     checks: dict[str, CheckSettings] = {}
     ignores: tuple[Ignore, ...] = ()
 
+    @property
+    def endpoints(self) -> Mapping[str, EndpointConfig]:
+        """The servers that are asked beside the API server, by their role."""
+        return {"prometheus": self.prometheus, "alertmanager": self.alertmanager, "loki": self.loki}
+
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
     """The configuration from *path*, HUBOPS_CONFIG or the first default path that exists, then HUBOPS_*.

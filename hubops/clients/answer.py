@@ -67,6 +67,14 @@ def body_as(response: Response, into: type[T], server: str) -> T:
         raise Permanent(f"{server} answered {_kind_of(response)} instead of JSON; is this its API?") from error
 
 
+def enveloped(response: Response, server: str) -> Envelope:
+    """The envelope of a *response* with status 200. Raises as `body_as`, and Permanent where it says no success."""
+    envelope = body_as(response, Envelope, server)
+    if envelope.status != "success":
+        raise Permanent(f"{server}: {inert(envelope.error or 'no success and no reason', limit=300)}")
+    return envelope
+
+
 def refusal(response: Response, server: str) -> SourceError:
     """A *response* with an error status, as Retryable or Permanent, in the server's own words."""
     said = _said(response.body)

@@ -10,17 +10,20 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 
-from hubops.clients.hosts_certificate import Verification, served
 from hubops.clients.hosts_proxy import ProxyError, tunnel
 from hubops.clients.http import USER_AGENT
 from hubops.errors import ConfigError
 from hubops.model.hosts import Host
 from hubops.model.text import inert
+
+if TYPE_CHECKING:
+    from hubops.clients.hosts_certificate import Verification
 
 HTTPS = 443
 #: What the resolver says of a name that exists and has no address; not every system tells that apart.
@@ -95,7 +98,10 @@ class HostClient:
             return _failed(host, "answer", f"the connection is made and then fails: {_words(error)}")
 
     def _greet(self, host: Host, proxy: str) -> Host:
-        context = self._trust()
+        # Not with this module: reading certificates takes longer to load than all else, and most sites name no host.
+        from hubops.clients.hosts_certificate import Verification, served
+
+        context = self._trust
         try:
             with self._connected(host, proxy) as sock, context.wrap_socket(sock, server_hostname=host.name) as tls:
                 certificate = served(tls)
@@ -106,6 +112,8 @@ class HostClient:
 
     def _unverified(self, host: Host, proxy: str, refused: Verification) -> Host:
         """The facts of a certificate that was refused: nothing else is asked of that server."""
+        from hubops.clients.hosts_certificate import served
+
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with self._connected(host, proxy) as sock, context.wrap_socket(sock, server_hostname=host.name) as tls:
@@ -113,8 +121,9 @@ class HostClient:
         seen = msgspec.structs.replace(host, certificate=certificate)
         return _failed(seen, "verify", refused.words(host.name, certificate))
 
+    @cached_property
     def _trust(self) -> ssl.SSLContext:
-        """The system's CAs, those that HTTP clients of Python bring, and the site's own."""
+        """The system's CAs, those that HTTP clients of Python bring, and the site's own; read once for all hosts."""
         context = ssl.create_default_context()
         environment = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
         for path in (DEFAULT_CA_BUNDLE_PATH, environment, self.ca_file):

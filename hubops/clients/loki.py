@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from hubops.clients.answer import Envelope, Result, body_as, refusal, samples
+from hubops.clients.answer import Result, enveloped, refusal, samples
 from hubops.clients.http import Transport
 from hubops.clients.retry import Deadline, OutOfTime, retrying
 from hubops.errors import Permanent
@@ -69,10 +69,7 @@ class Loki:
             response = self._transport.get(path, asked, timeout)
             if response.status != 200:
                 raise refusal(response, _SERVER)
-            envelope = body_as(response, Envelope, _SERVER)
-            if envelope.status != "success":
-                raise Permanent(f"{_SERVER}: {inert(envelope.error or 'no success and no reason', limit=300)}")
-            return envelope.data
+            return enveloped(response, _SERVER).data
 
         return retrying(attempt, timeout=self._timeout, deadline=self._deadline, patience=self._timeout)
 

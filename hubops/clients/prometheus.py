@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from hubops.clients.answer import Envelope, Result, body_as, refusal, samples
+from hubops.clients.answer import Envelope, Result, enveloped, refusal, samples
 from hubops.clients.http import Response, Transport
 from hubops.clients.retry import Deadline, OutOfTime, retrying
 from hubops.clients.rules import groups
@@ -64,10 +64,7 @@ class Prometheus:
             response = self._transport.get("/api/v1/rules", {"exclude_alerts": "true"}, timeout)
             if response.status != 200:
                 raise _refusal(response)
-            envelope = body_as(response, Envelope, _SERVER)
-            if envelope.status != "success":
-                raise Permanent(f"{_SERVER}: {inert(envelope.error or 'no success and no reason', limit=300)}")
-            return groups(envelope.data)
+            return groups(enveloped(response, _SERVER).data)
 
         return retrying(ask, timeout=self._timeout, deadline=self._deadline, patience=self._timeout)
 
@@ -92,9 +89,7 @@ class Prometheus:
         response = self._transport.get("/api/v1/query", asked, timeout)
         if response.status != 200:
             raise _refusal(response)
-        envelope = body_as(response, Envelope, _SERVER)
-        if envelope.status != "success":
-            raise Permanent(f"{_SERVER}: {inert(envelope.error or 'no success and no reason', limit=300)}")
+        envelope = enveloped(response, _SERVER)
         result = _result(envelope)
         warnings = envelope.warnings or ()
         missing = [text for text in warnings if not text.startswith(_ANNOTATIONS)]

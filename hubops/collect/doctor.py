@@ -87,10 +87,9 @@ def ask_sources(
     config: Config, cluster: Cluster, deadline: Deadline, blind: Mapping[str, Sequence[str]]
 ) -> dict[Role, Found]:
     """All three at once; *blind* names the checks that are unknown without a source. Raises ConfigError."""
-    endpoints = {"prometheus": config.prometheus, "alertmanager": config.alertmanager, "loki": config.loki}
     results = gather(
         ROLES,
-        lambda role: _ask_source(role, endpoints[role], cluster, deadline, blind.get(role, ())),
+        lambda role: _ask_source(role, config.endpoints[role], cluster, deadline, blind.get(role, ())),
         at_once=len(ROLES),
         deadline=deadline,
     )

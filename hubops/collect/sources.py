@@ -101,9 +101,7 @@ class Reader:
                 return read_logs(loki, self.needs, at + self.ahead(), deadline=deadline, progress=progress), loki
 
     def _endpoint(self, role: Role) -> EndpointConfig:
-        config = self.config
-        endpoints = {"prometheus": config.prometheus, "alertmanager": config.alertmanager, "loki": config.loki}
-        return endpoints[role]
+        return self.config.endpoints[role]
 
 
 def failed(name: str, wanted: Iterable[str], error: SourceError) -> SourceRead:

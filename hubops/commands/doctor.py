@@ -89,9 +89,6 @@ def diagnose(options: Options) -> tuple[Diagnosis, Exit]:
     examined.facts += [_configuration(options, config), *_checks(found, config)]
     _examine(examined, config, used)
     examined.facts.append(_tools())
-    blind = any(fact.level == "problem" for fact in examined.facts) or examined.lacks
-    if examined.code is Exit.OK and (found.problems or blind):
-        examined.code = Exit.USAGE if found.problems else Exit.UNKNOWN
     diagnosis = Diagnosis(
         cluster=examined.cluster or "no cluster",
         taken_at=at,
@@ -102,6 +99,8 @@ def diagnose(options: Options) -> tuple[Diagnosis, Exit]:
         lacks=tuple(examined.lacks),
         rules=rules(lack.right for lack in examined.lacks if lack.reason is None),
     )
+    if examined.code is Exit.OK and not diagnosis.well:
+        return diagnosis, Exit.USAGE if found.problems else Exit.UNKNOWN
     return diagnosis, examined.code
 
 
@@ -220,10 +219,8 @@ def _sources(
         _unreached(examined, "Configuration", error)
         return {}
     examined.facts += [source.fact for source in found.values()]
-    endpoints = {"prometheus": config.prometheus, "alertmanager": config.alertmanager, "loki": config.loki}
-    return {
-        role: source.service for role, source in found.items() if endpoints[role].enabled and not endpoints[role].url
-    }
+    through = [role for role in found if config.endpoints[role].enabled and not config.endpoints[role].url]
+    return {role: found[role].service for role in through}
 
 
 def _rights(

@@ -9,6 +9,7 @@ from datetime import timedelta
 from hubops.engine.decision import Decision
 from hubops.engine.parameters import ParameterSet, render
 from hubops.engine.placeholders import fill
+from hubops.engine.probe import Absent, Undecided
 from hubops.engine.view import View
 from hubops.model.check import Check, RefLabels
 from hubops.model.finding import Evidence, Hit, Ref, Value
@@ -19,14 +20,6 @@ from hubops.model.snapshot import Sample
 
 #: Sample lines of a log that one hit carries.
 _LINES = 3
-
-
-class _Undecided(ValueError):
-    """A series that says nothing that can be reported; the text says why."""
-
-
-class _Absent(Exception):
-    """There is nothing to look at, and need not be; the text says what the site does not have."""
 
 
 def decide(view: View, check: Check, sets: Sequence[ParameterSet]) -> Decision:
@@ -42,13 +35,13 @@ def decide(view: View, check: Check, sets: Sequence[ParameterSet]) -> Decision:
                 ref = _ref(view, check.ref, sample.labels)
                 if one.judges(ref):
                     hits.append(_hit(view, check, one, sample, ref))
-            except _Undecided as error:
+            except Undecided as error:
                 problems.append(str(error))
         try:
             examined.append(_examined(view, check, one, len(answer)))
-        except _Absent as error:
+        except Absent as error:
             absent.append(str(error))
-        except _Undecided as error:
+        except Undecided as error:
             problems.append(str(error))
     return Decision(hits=tuple(hits), examined=max(examined, default=0), problems=tuple(problems), absent=tuple(absent))
 
@@ -59,7 +52,7 @@ def answers(view: View, check: Check) -> Mapping[str, tuple[Sample, ...]]:
 
 
 def _examined(view: View, check: Check, one: ParameterSet, series: int) -> int:
-    """How many series were looked at. Raises _Absent or _Undecided when there was nothing to look at."""
+    """How many series were looked at. Raises Absent or Undecided when there was nothing to look at."""
     if check.examines is None:
         return series
     query = render(check.examines.query, one.values)
@@ -73,8 +66,8 @@ def _examined(view: View, check: Check, one: ParameterSet, series: int) -> int:
         return 0
     server = "Prometheus" if check.promql else "Loki"
     if check.examines.absent:
-        raise _Absent(f"{check.examines.absent}: {server} has no series of {query.strip()}")
-    raise _Undecided(f"{server} has no series for it to look at ({query.strip()} answers nothing)")
+        raise Absent(f"{check.examines.absent}: {server} has no series of {query.strip()}")
+    raise Undecided(f"{server} has no series for it to look at ({query.strip()} answers nothing)")
 
 
 def _hit(view: View, check: Check, one: ParameterSet, sample: Sample, ref: Ref) -> Hit:
@@ -109,7 +102,7 @@ def _number(sample: Sample) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise _Undecided(f"the value of {_series(sample)} is {sample.value}, which says nothing")
+        raise Undecided(f"the value of {_series(sample)} is {sample.value}, which says nothing")
     return number
 
 
@@ -119,7 +112,7 @@ def _ref(view: View, labels: RefLabels | None, of: Mapping[str, str]) -> Ref:
         return Ref("Cluster", view.snapshot.cluster)
     ref = _labelled(view, labels, of)
     if ref is None:
-        raise _Undecided(f"a series that fires has no label {labels.name!r} to name its {labels.kind}: {dict(of)}")
+        raise Undecided(f"a series that fires has no label {labels.name!r} to name its {labels.kind}: {dict(of)}")
     return ref
 
 

@@ -13,11 +13,11 @@ ProbeFunction = Callable[..., Iterator[Hit]]
 
 
 class Undecided(Exception):
-    """Raised by a probe after its hits: the text says what it could not decide, and why. The check is unknown."""
+    """Raised by a decision, by a probe after its hits: the text says what it could not decide. The check is unknown."""
 
 
 class Absent(Exception):
-    """Raised by a probe instead of hits: the text says what a site need not have. The check is skipped."""
+    """Raised by a decision instead of hits: the text says what a site need not have. The check is skipped."""
 
 
 @dataclass(frozen=True)

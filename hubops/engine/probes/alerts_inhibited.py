@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from hubops.engine.probe import probe
 from hubops.engine.probes import evidence
@@ -75,13 +75,12 @@ def inhibit_rule_too_wide(view: View, *, severity: str) -> Iterator[Hit]:
 
     Such a source is of another severity, as Watchdog is that always fires, or it is silenced.
     """
+    alerts, target = view.snapshot.alerts, any_alert(view, severity)
+    sleeping = [alert for alert in alerts if alert.labels.get("severity") != severity or alert.silenced_by]
+    # By these labels any two alerts are equal: all have them with one value, or none has them at all.
+    differing = {name for alert in alerts for name in alert.labels} - common(view).keys()
     for number, rule in _numbered(view):
-        sources = [
-            alert
-            for alert in view.snapshot.alerts
-            if (alert.labels.get("severity") != severity or alert.silenced_by)
-            and _hides_any(view, rule, alert, severity)
-        ]
+        sources = [alert for alert in sleeping if _hides(rule, alert, target, differing)]
         if sources:
             yield _too_wide(number, rule, sources, severity)
 
@@ -96,20 +95,17 @@ def _reference(number: int) -> Ref:
     return Ref("InhibitRule", f"rule-{number}")
 
 
-def _hides_any(view: View, rule: InhibitRule, source: Alert, severity: str) -> bool:
-    """Whether *source* hides, by *rule*, an alert of *severity* of which nothing else is known.
+def _hides(rule: InhibitRule, source: Alert, target: Mapping[str, str], differing: Set[str]) -> bool:
+    """Whether *source* hides *target* by *rule*, of which only the labels in *differing* may set it apart.
 
     As Alertmanager: a label that neither of the two has is equal, and an alert that matches both sides of a rule is
     not hidden by one that does so too.
     """
-    target = any_alert(view, severity)
     if not matches(rule.source, source.labels) or not matches(rule.target, target):
         return False
     if matches(rule.source, target) and matches(rule.target, source.labels):
         return False
-    shared = common(view)
-    used = {name for alert in view.snapshot.alerts for name in alert.labels}
-    return all(name in shared or name not in used for name in rule.equal)
+    return differing.isdisjoint(rule.equal)
 
 
 def _too_wide(number: int, rule: InhibitRule, sources: list[Alert], severity: str) -> Hit:

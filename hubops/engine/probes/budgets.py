@@ -184,19 +184,16 @@ def _nearest(view: View, item: PodDisruptionBudget) -> str:
 @probe(needs=("poddisruptionbudgets", "pods"))
 def pdb_overlap(view: View) -> Iterator[Hit]:
     """Owners of pods that more than one budget selects: the eviction API refuses to evict such a pod at all."""
-    found: dict[Ref, tuple[list[Pod], set[str]]] = defaultdict(lambda: ([], set()))
     budgets: dict[Ref, list[str]] = defaultdict(list)
-    by_ref = {}
     for item in _live(view):
         for pod in selected(view, item):
             budgets[pods.reference(pod)].append(item.name)
-            by_ref[pods.reference(pod)] = pod
-    for ref, names in budgets.items():
-        if len(names) > 1:
-            pod = by_ref[ref]
-            found[view.owner(pod)][0].append(pod)
-            found[view.owner(pod)][1].update(names)
-    for owner, (behind, together) in found.items():
+    torn: dict[Ref, list[Pod]] = defaultdict(list)
+    for pod in view.objects.pods:
+        if len(budgets.get(pods.reference(pod), ())) > 1:
+            torn[view.owner(pod)].append(pod)
+    for owner, behind in torn.items():
+        together = {name for pod in behind for name in budgets[pods.reference(pod)]}
         yield Hit(
             ref=owner,
             summary=f"its pods cannot be evicted: more than one budget selects them: {', '.join(sorted(together))}",

@@ -6,10 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 
-import msgspec
-
 from hubops.engine.probe import Undecided, probe
-from hubops.engine.probes import endpoints, evidence, ingresses
+from hubops.engine.probes import custom, endpoints, evidence, ingresses
 from hubops.engine.probes.certificates import CERTIFICATES, Certificate
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref, Value
@@ -115,8 +113,7 @@ def _behind_certificate(view: View, host: Host) -> Iterator[Ref]:
     for ingress in of_host(view, host.name):
         yield ingresses.reference(ingress)
         secrets |= {(ingress.namespace, tls.secret_name) for tls in ingress.spec.tls if host.name in tls.hosts}
-    for item in view.snapshot.custom.get(CERTIFICATES, ()):
-        made = msgspec.convert(item, Certificate)
+    for made in custom.readable(view, Certificate, CERTIFICATES):
         if (made.metadata.namespace, made.spec.secret_name) in secrets:
             yield Ref("Certificate", made.metadata.name, made.metadata.namespace)
 

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 
 from hubops.engine.probe import Undecided, probe
-from hubops.engine.probes import evidence, hosts, ingresses
+from hubops.engine.probes import evidence, hosts, ingresses, load_balancers
 from hubops.engine.view import View
 from hubops.model.check import Severity
 from hubops.model.finding import Evidence, Hit, Ref
@@ -83,8 +83,7 @@ def _given(view: View, host: Host) -> tuple[str, ...]:
     if own:
         return tuple(dict.fromkeys(own))
     every = [item for ingress in ingresses.alive(view) for item in ingresses.addresses(ingress)]
-    status = (service.status.load_balancer.ingress for service in view.objects.services)
-    every += [entry.ip or entry.hostname for found in status for entry in found if entry.ip or entry.hostname]
+    every += [item for service in view.objects.services for item in load_balancers.addresses(service)]
     return tuple(dict.fromkeys(every))
 
 

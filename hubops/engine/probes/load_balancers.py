@@ -33,12 +33,13 @@ def load_balancer_pending(view: View, *, grace: timedelta) -> Iterator[Hit]:
     for service in view.objects.services:
         if service.spec.type != "LoadBalancer" or service.metadata.deletion_timestamp is not None:
             continue
-        reached = service.spec.external_ips or _addresses(service)
+        reached = service.spec.external_ips or addresses(service)
         if not reached and pods.longer_than(view, service.metadata.creation_timestamp, grace):
             yield _hit(view, service)
 
 
-def _addresses(service: Service) -> tuple[str, ...]:
+def addresses(service: Service) -> tuple[str, ...]:
+    """The addresses and names of its load balancer."""
     found = service.status.load_balancer.ingress
     return tuple(item.ip or item.hostname for item in found if item.ip or item.hostname)
 
@@ -72,7 +73,7 @@ def _cause(view: View, service: Service) -> str:
 
 def _served(view: View) -> bool:
     """Whether the cluster's own controller gave an address to any Service."""
-    return any(_addresses(item) and not item.spec.load_balancer_class for item in view.objects.services)
+    return any(addresses(item) and not item.spec.load_balancer_class for item in view.objects.services)
 
 
 def _by_hand(view: View) -> bool:

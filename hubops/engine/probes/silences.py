@@ -23,8 +23,9 @@ _ALL_OF: tuple[Severity, ...] = ("critical", "warning")
 @probe(needs=("silences",), uses=("alerts",))
 def silence_matches_everything(view: View) -> Iterator[Hit]:
     """Active silences that would hide any critical alert, or any warning, whatever it is about."""
+    unknown = {each: any_alert(view, each) for each in _ALL_OF}
     for silence in _active(view):
-        hides = [each for each in _ALL_OF if matches(silence.matchers, any_alert(view, each))]
+        hides = [each for each, labels in unknown.items() if matches(silence.matchers, labels)]
         if hides:
             said = " and ".join(hides)
             yield _hit(view, silence, f"hides every {said} alert until {_ends(silence)}", severity=hides[0])
