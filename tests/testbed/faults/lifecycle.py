@@ -13,6 +13,7 @@ from tests.testbed.faults.pods import (
     BrokenPods,
     Event,
     ago,
+    came_back,
     container_status,
     pod_status,
     running_well,
@@ -34,15 +35,7 @@ def not_configured(pod: Object) -> Object:
 
 
 def restarted_often(pod: Object) -> Object:
-    container = container_status(
-        pod,
-        ready=True,
-        started=True,
-        restartCount=6,
-        state={"running": {"startedAt": ago(minutes=8)}},
-        lastState=terminated(3, "Error", 8),
-    )
-    return pod_status(pod, "Running", True, ago(minutes=8), container)
+    return came_back(pod, 6, 3, "Error")
 
 
 def slow_probe(_: Object) -> list[Event]:
@@ -50,14 +43,19 @@ def slow_probe(_: Object) -> list[Event]:
 
 
 @dataclass(frozen=True)
-class Evicted(Fault):
-    """A Deployment of one replica whose pod is evicted, and so is the next, and the one after it."""
-
-    times: int = 3
+class ByHand(Fault):
+    """A Deployment of one replica whose pods have the status that the fault gives them."""
 
     @property
     def workload(self) -> Object:
         return deployment(self.expect.namespace or "", self.expect.name, replicas=1, annotations={MANUAL: "true"})
+
+
+@dataclass(frozen=True)
+class Evicted(ByHand):
+    """A Deployment of one replica whose pod is evicted, and so is the next, and the one after it."""
+
+    times: int = 3
 
     def inject(self, bed: Testbed) -> None:
         namespace, name = self.expect.namespace or "", self.expect.name
@@ -80,12 +78,8 @@ class Evicted(Fault):
 
 
 @dataclass(frozen=True)
-class HeldByFinalizer(Fault):
+class HeldByFinalizer(ByHand):
     """A pod that was deleted, has ended, and waits for a controller that is not there."""
-
-    @property
-    def workload(self) -> Object:
-        return deployment(self.expect.namespace or "", self.expect.name, replicas=1, annotations={MANUAL: "true"})
 
     def inject(self, bed: Testbed) -> None:
         namespace, name = self.expect.namespace or "", self.expect.name

@@ -121,16 +121,21 @@ def back_off_events(pod: Object) -> list[Event]:
     return [("BackOff", f"Back-off restarting failed container {name} in pod {where}", 131)]
 
 
-def came_back_after_oom(pod: Object) -> Object:
+def came_back(pod: Object, restarts: int, code: int, reason: str) -> Object:
+    """It runs and is ready, and its last run ended eight minutes ago."""
     container = container_status(
         pod,
         ready=True,
         started=True,
-        restartCount=3,
+        restartCount=restarts,
         state={"running": {"startedAt": ago(minutes=8)}},
-        lastState=terminated(137, "OOMKilled", 8),
+        lastState=terminated(code, reason, 8),
     )
     return pod_status(pod, "Running", True, ago(minutes=8), container)
+
+
+def came_back_after_oom(pod: Object) -> Object:
+    return came_back(pod, 3, 137, "OOMKilled")
 
 
 def running_well(pod: Object) -> Object:
