@@ -10,8 +10,10 @@ import pytest
 
 from hubops.config import Config, EndpointConfig, load
 from hubops.errors import ConfigError
+from hubops.stack.site import complete
 
 DOCS = Path(__file__).parents[1] / "docs" / "configuration.md"
+PLATFORM = Path(__file__).parents[1] / "docs" / "platform.md"
 
 
 @pytest.mark.parametrize(
@@ -68,8 +70,8 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
 
 
 def test_every_key_is_explained() -> None:
-    """docs/configuration.md shows each key of each section."""
-    text = DOCS.read_text(encoding="utf-8")
+    """docs/configuration.md and docs/platform.md show each key of each section."""
+    text = DOCS.read_text(encoding="utf-8") + PLATFORM.read_text(encoding="utf-8")
 
     def keys(struct: type[msgspec.Struct]) -> set[str]:
         found: set[str] = set()
@@ -81,6 +83,12 @@ def test_every_key_is_explained() -> None:
         return found
 
     assert [key for key in sorted(keys(Config)) if f"{key}:" not in text] == []
+
+
+def test_the_documented_platform_is_complete(tmp_path: Path) -> None:
+    file = tmp_path / "hubops.yaml"
+    file.write_text(PLATFORM.read_text(encoding="utf-8").split("```yaml\n", 1)[1].split("```", 1)[0])
+    assert complete(load(file, {}), "hubops.yaml").application == "llm-analytics"
 
 
 def test_the_documented_example_loads(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
@@ -16,6 +16,9 @@ from hubops.errors import UsageError
 from hubops.model.check import SEVERITIES, Severity
 from hubops.model.quantity import parse_duration
 from hubops.model.report import Filter
+
+if TYPE_CHECKING:
+    from hubops.stack.structure import Stack
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -45,8 +48,17 @@ CLUSTER = (
     click.option("--loki-url", metavar="URL", help="Loki."),
     click.option("--deadline", type=DurationType(), help="Longest time for the whole run, e.g. 2m.  [default: 5m]"),
 )
-CATALOG = (
+CONFIG = (
     click.option("--config", "config_file", type=_FILE, help="Default: hubops.yaml here or in ~/.config/hubops."),
+)
+STACK = (
+    click.option(
+        "--stack", "stack_file", type=_FILE,
+        help="The stack: stack-current.yaml is hubops' newer one, a path your own.  [default: stack.yaml]",
+    ),
+)  # fmt: skip
+CATALOG = (
+    *CONFIG,
     click.option(
         "--checks", "check_folders", type=_FOLDER, multiple=True, envvar="HUBOPS_CHECKS",
         show_envvar=True, help="Your own checks; repeatable.",
@@ -104,6 +116,7 @@ class Options:
     deadline: Duration | None = None
     config_file: Path | None = None
     check_folders: tuple[Path, ...] = ()
+    stack_file: Path | None = None
     outputs: tuple[str, ...] = ()
     fail_on: str = "unknown"
     snapshot_file: Path | None = None
@@ -117,6 +130,17 @@ class Options:
     def settings_file(self) -> str:
         """How messages name the file that the configuration came from."""
         return str(self.config_file or config.find() or "hubops.yaml")
+
+    def stack(self) -> tuple[Stack, Path]:
+        """The stack, and the folder that its paths are in. Raises ConfigError."""
+        from hubops import content
+        from hubops.stack.load import PINNED, load
+
+        shipped = content.folder("deploy")
+        path = self.stack_file or shipped / PINNED
+        if not path.exists() and path.parent == Path():
+            path = shipped / path  # stack-current.yaml, by its name alone
+        return load(path), path.parent
 
     def filter(self) -> Filter | None:
         """What the report is to be narrowed to, None for all of it. Raises UsageError for an empty pattern."""

@@ -6,15 +6,16 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
-from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
 
+from hubops.config.base import Duration
+from hubops.config.platform import ApplicationConfig, SecretRef, TeamConfig
+from hubops.config.structure import CheckSettings, Config
 from hubops.errors import ConfigError
-from hubops.model.check import Severity
 from hubops.model.quantity import parse_duration
 
 #: Variables that are flags, and no keys of hubops.yaml.
@@ -23,108 +24,14 @@ _NO_KEYS = {"HUBOPS_CONFIG", "HUBOPS_CHECKS"}
 DEFAULT_PATHS = (Path("hubops.yaml"), Path("~/.config/hubops/hubops.yaml"), Path("/etc/hubops/hubops.yaml"))
 
 
+#: Sections whose keys are names of the site's own.
+_NAMED: Mapping[str, type[msgspec.Struct]] = {
+    "checks": CheckSettings,
+    "platform.teams": TeamConfig,
+    "platform.applications": ApplicationConfig,
+}
+
 T = TypeVar("T")
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-
-
-class Duration(timedelta):
-    """A timedelta that configuration writes as "90s", "15m" or "7d"."""
-
-
-class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all configuration: an unknown key is an error, not a silent default."""
-
-
-class KubernetesConfig(_Strict, frozen=True):
-    """How the API server is reached; empty means kubeconfig, then the pod's ServiceAccount."""
-
-    kubeconfig: str | None = None
-    context: str | None = None
-    as_user: str | None = msgspec.field(default=None, name="as")
-    as_group: tuple[str, ...] = ()
-    proxy: str | None = None
-    page_size: Positive = 1000
-    concurrency: Positive = 4  # kinds that are read at once
-    timeout: Duration = Duration(seconds=30)  # one request
-
-
-class BasicAuth(_Strict, frozen=True):
-    username: str
-    password_file: str | None = None
-    password_env: str | None = None
-
-
-class EndpointConfig(_Strict, frozen=True):
-    """One of Prometheus, Alertmanager and Loki. Credentials are named by file or environment, never written here.
-
-    Without `url` the Service is found in the cluster by its well-known labels, or by `service`
-    ("namespace/name:port"), and reached through the API server's service proxy.
-    """
-
-    enabled: bool = True
-    url: str | None = None
-    service: str | None = None
-    basic: BasicAuth | None = None
-    bearer_file: str | None = None
-    bearer_env: str | None = None
-    tenant: str | None = None  # X-Scope-OrgID
-    headers: dict[str, str] = {}
-    ca_file: str | None = None
-    cert_file: str | None = None
-    key_file: str | None = None
-    insecure: bool = False
-    timeout: Duration = Duration(seconds=30)
-
-
-class PlatformConfig(_Strict, frozen=True):
-    """The HTTPS hosts that people use, looked at as a client would. Without a domain or full names none is.
-
-    A name without a dot is a part of the domain, and "@" the domain itself.
-    """
-
-    domain: str | None = None
-    hosts: tuple[str, ...] = ("@", "grafana", "prometheus", "alertmanager", "loki", "api")
-    ingress_hosts: bool = False  # also every host that an Ingress serves over TLS
-    ca_file: str | None = None  # CAs to trust besides the system's
-    timeout: Duration = Duration(seconds=10)  # one step: connect, handshake, answer
-
-
-class CheckSettings(_Strict, frozen=True):
-    """What a site changes about one check; `namespaces` overrides `with` for single namespaces."""
-
-    enabled: bool | None = None
-    severity: Severity | None = None
-    with_: dict[str, Any] = msgspec.field(default={}, name="with")
-    namespaces: dict[str, dict[str, Any]] = {}
-
-
-class Ignore(_Strict, frozen=True):
-    """What not to report, why, and until when. Names are shell patterns."""
-
-    check: str
-    reason: str
-    namespace: str = "*"
-    kind: str = "*"
-    name: str = "*"
-    until: date | None = None
-
-
-class Config(_Strict, frozen=True):
-    cluster: str | None = None  # the name in reports; default: the context, or the cluster's own id
-    deadline: Duration = Duration(minutes=5)  # the whole run
-    team_label: str = "team"  # the label of a namespace or object that says who owns it
-    kubernetes: KubernetesConfig = KubernetesConfig()
-    prometheus: EndpointConfig = EndpointConfig()
-    alertmanager: EndpointConfig = EndpointConfig()
-    loki: EndpointConfig = EndpointConfig()
-    platform: PlatformConfig = PlatformConfig()
-    checks: dict[str, CheckSettings] = {}
-    ignores: tuple[Ignore, ...] = ()
-
-    @property
-    def endpoints(self) -> Mapping[str, EndpointConfig]:
-        """The servers that are asked beside the API server, by their role."""
-        return {"prometheus": self.prometheus, "alertmanager": self.alertmanager, "loki": self.loki}
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
@@ -148,10 +55,17 @@ def _load(path: Path | None, variables: Mapping[str, str]) -> Config:
     for variable, value in variables.items():
         _set(data, variable, value)
     origin = f"environment variable {' or '.join(variables)}" if variables else str(path)
-    checks = data.get("checks")
-    for name, section in checks.items() if isinstance(checks, dict) else ():
-        convert(section, CheckSettings, origin, f"checks.{name}")  # first and apart, so that its error names the check
+    for section, kind in _NAMED.items():
+        for name, entry in _section(data, section).items():
+            convert(entry, kind, origin, f"{section}.{name}")  # first and apart, so that its error says which one
     return convert(data, Config, origin)
+
+
+def _section(data: object, path: str) -> dict[str, Any]:
+    """The mapping at the dotted *path* of *data*; empty where there is none."""
+    for key in path.split("."):
+        data = data.get(key) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
 
 
 def find(environ: Mapping[str, str] = os.environ) -> Path | None:
@@ -218,6 +132,8 @@ def _explain(message: str, into: type, prefix: str) -> str:
         return f"key '{f'{path}.' if path else ''}{match.group(1)}' is missing"
     if match := re.match(r"Invalid enum value (.+)", message):
         return f"{path}: {match.group(1)} is not one of {', '.join(_allowed(into, where))}"
+    if message.startswith("Expected `object") and _struct_in(_type_at(into, where)) is SecretRef:
+        return f"{path}: a secret is never written here; name the Secret that holds it: {{secret: NAME, key: KEY}}"
     return f"{path or 'top level'}: {message[:1].lower()}{message[1:]}"
 
 

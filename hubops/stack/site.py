@@ -1,0 +1,271 @@
+"""The settings of a site, complete and consistent: what a template may rely on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from hubops.config import Config, PlatformConfig, SecretRef
+from hubops.config.platform import (
+    AlertingConfig,
+    ApplicationConfig,
+    AwsConfig,
+    AzureConfig,
+    Cloud,
+    GcpConfig,
+    IdentityOf,
+    IngressConfig,
+    LoggingConfig,
+    MeshConfig,
+    ObjectStoreConfig,
+    OidcConfig,
+    Part,
+    PoliciesConfig,
+    RemoteWriteConfig,
+    SecretStoreConfig,
+    StorageConfig,
+    TeamConfig,
+    TlsConfig,
+)
+from hubops.errors import ConfigError
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_DOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})+")
+_EMAIL = re.compile(r"[^@\s\"'<>]+@[^@\s\"'<>]+\.[^@\s\"'<>]+")
+_IDENTITY: dict[Cloud, tuple[re.Pattern[str], str]] = {
+    "aws": (re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+"), "the ARN of an IAM role"),
+    "gcp": (re.compile(r"[a-z0-9-]+@[a-z0-9.:-]+\.iam\.gserviceaccount\.com"), "the e-mail of a service account"),
+    "azure": (re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), "the client id of a managed identity"),
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """`platform:` of hubops.yaml after `complete`: what the stack cannot be installed without is there."""
+
+    cluster: str
+    domain: str
+    email: str | None
+    cloud: Cloud
+    aws: AwsConfig | None
+    gcp: GcpConfig | None
+    azure: AzureConfig | None
+    identities: dict[IdentityOf, str]
+    tls: TlsConfig
+    ingress: IngressConfig
+    storage: StorageConfig
+    applications: dict[str, ApplicationConfig]
+    teams: dict[str, TeamConfig]
+    team_label: str
+    alerting: AlertingConfig
+    oidc: OidcConfig | None
+    remote_write: tuple[RemoteWriteConfig, ...]
+    logging: LoggingConfig
+    backup: ObjectStoreConfig
+    policies: PoliciesConfig
+    secret_store: SecretStoreConfig
+    mesh: MeshConfig
+    parts: tuple[Part, ...]
+
+    @property
+    def runbooks_url(self) -> str:
+        """Where people read the runbooks, ending in "/"."""
+        return self.alerting.runbooks_url or f"https://hubops.{self.domain}/runbooks/"
+
+    @property
+    def application(self) -> str:
+        """The namespace of the first application: it owns the hosts api.<domain> and <domain>."""
+        return next(iter(self.applications))
+
+
+def complete(config: Config, origin: str) -> Site:
+    """The settings of *config* for the stack. Raises ConfigError that names *origin* and everything that is missing."""
+    platform = config.platform
+    problems = [f"  platform.{key}: {what}" for key, what in _problems(platform)]
+    if not config.cluster:
+        problems.insert(0, "  cluster: is missing; write the cluster's name, as alerts and backups shall carry it")
+    if problems:
+        raise ConfigError("\n".join([f"{origin}: the platform cannot be rendered:", *problems]))
+    given: dict[str, Any] = {name: getattr(platform, name) for name in Site.__annotations__ if hasattr(platform, name)}
+    return Site(**given, cluster=config.cluster or "", team_label=config.team_label)
+
+
+Problems = Iterator[tuple[str, str]]
+
+
+def _problems(platform: PlatformConfig) -> Problems:
+    """What is missing or contradicts itself: the key within `platform:`, and what to write there."""
+    yield from _place(platform)
+    yield from _certificates(platform)
+    yield from _storage(platform)
+    yield from _teams(platform)
+    yield from _applications(platform)
+    yield from _stores(platform)
+    yield from _identities(platform)
+    yield from _references(platform, "")
+
+
+def _place(platform: PlatformConfig) -> Problems:
+    if not platform.domain:
+        yield "domain", "is missing; write the domain that the platform's hosts are part of, such as example.com"
+    elif not _DOMAIN.fullmatch(platform.domain):
+        yield "domain", f"{platform.domain!r} is no domain; write it without scheme and path, such as example.com"
+    if platform.cloud is None:
+        yield "cloud", "is missing; write aws, gcp, azure or none"
+    elif platform.cloud != "none" and getattr(platform, platform.cloud) is None:
+        kinds: dict[str, type[msgspec.Struct]] = {"aws": AwsConfig, "gcp": GcpConfig, "azure": AzureConfig}
+        kind = kinds[platform.cloud]
+        keys = ", ".join(field.name for field in msgspec.structs.fields(kind) if field.required)
+        yield platform.cloud, f"is missing; cloud is {platform.cloud}: write its {keys}"
+
+
+def _certificates(platform: PlatformConfig) -> Problems:
+    tls = platform.tls
+    if platform.email is not None and not _EMAIL.fullmatch(platform.email):
+        yield "email", f"{platform.email!r} is no e-mail address"
+    if tls.issuer.startswith("letsencrypt") and not platform.email:
+        yield "email", "is missing; Let's Encrypt tells this address before certificates expire"
+    if tls.issuer == "custom-ca" and not tls.ca_secret:
+        yield "tls.ca_secret", "is missing; name the Secret with the CA's certificate and key (kubernetes.io/tls)"
+    if tls.hosted_zone and platform.cloud == "none":
+        yield "tls.hosted_zone", "needs a cloud: Route53, Cloud DNS and Azure DNS are known"
+
+
+def _storage(platform: PlatformConfig) -> Problems:
+    storage = platform.storage
+    if platform.cloud == "none" and storage.csi is None:
+        yield (
+            "storage.csi",
+            "is missing; cloud is none: write the provisioner of the CSI driver, such as rbd.csi.ceph.com",
+        )
+    if platform.cloud not in ("none", None) and storage.csi is not None:
+        yield "storage.csi", f"is for cloud none; {platform.cloud} has its own driver"
+    if storage.default_class == "nfs-storage" and storage.nfs is None:
+        yield "storage.nfs", "is missing; default_class is nfs-storage: write its server and path"
+    if storage.default_class == "local-ssd" and not storage.local:
+        yield "storage.local", "is false; default_class is local-ssd: nodes need local disks"
+
+
+def _teams(platform: PlatformConfig) -> Problems:
+    alerting, teams = platform.alerting, platform.teams
+    if alerting.default_team not in teams:
+        yield (
+            f"teams.{alerting.default_team}",
+            "is missing; alerts that name no team go there: write its slack, email or pagerduty",
+        )
+    for name, team in teams.items():
+        if not _LABEL.fullmatch(name):
+            yield f"teams.{name}", "is no value of a label; write lower-case letters, digits and '-'"
+        if not (team.slack or team.email or team.pagerduty):
+            yield (
+                f"teams.{name}",
+                "has no channel; write slack: '#channel', email: or pagerduty: {secret: NAME, key: KEY}",
+            )
+        if team.slack and not team.slack.startswith("#"):
+            yield (
+                f"teams.{name}.slack",
+                "is no channel; write '#name' (a webhook's URL is a secret: alerting.slack names its Secret)",
+            )
+        if team.email and not _EMAIL.fullmatch(team.email):
+            yield f"teams.{name}.email", f"{team.email!r} is no e-mail address"
+    if any(team.slack for team in teams.values()) and not alerting.slack:
+        yield (
+            "alerting.slack",
+            "is missing; a team has a Slack channel: name the Secret of the webhook, {secret: NAME, key: KEY}",
+        )
+    if any(team.email for team in teams.values()) and not alerting.smtp:
+        yield "alerting.smtp", "is missing; a team has an e-mail address: write host and sender"
+    if alerting.runbooks_url and not alerting.runbooks_url.endswith("/"):
+        yield "alerting.runbooks_url", "must end in '/': the name of a runbook follows"
+
+
+def _applications(platform: PlatformConfig) -> Problems:
+    if not platform.applications:
+        yield (
+            "applications",
+            "is missing; name the applications' namespaces and their team: {llm-analytics: {team: platform}}",
+        )
+    for name, application in platform.applications.items():
+        if not _LABEL.fullmatch(name):
+            yield f"applications.{name}", "is no name of a namespace; write lower-case letters, digits and '-'"
+        if application.team not in platform.teams:
+            yield f"applications.{name}.team", f"{application.team!r} is not under platform.teams"
+    for registry in platform.policies.registries:
+        if not registry.endswith("/"):
+            yield (
+                "policies.registries",
+                f"{registry!r} must end in '/', or it also allows other registries that begin so",
+            )
+
+
+def _stores(platform: PlatformConfig) -> Problems:
+    if platform.logging is None:
+        yield "logging", "is missing; Loki keeps logs in an object store: write store: {bucket: NAME}"
+    if platform.backup is None:
+        yield "backup", "is missing; Velero keeps backups in an object store: write bucket: NAME"
+    for key, store in _object_stores(platform):
+        if platform.cloud == "azure" and not store.storage_account:
+            yield f"{key}.storage_account", "is missing; cloud is azure: a container is part of one"
+        if platform.cloud == "none" and not (store.endpoint and store.credentials):
+            yield key, "needs endpoint and credentials; cloud is none: write those of an S3-compatible store"
+    for key, url in _urls(platform):
+        if urlsplit(url).password:
+            yield key, "holds a password; write the URL without it and name a Secret, {secret: NAME, key: KEY}"
+
+
+def _urls(platform: PlatformConfig) -> Iterator[tuple[str, str]]:
+    yield from ((f"remote_write[{index}].url", each.url) for index, each in enumerate(platform.remote_write))
+    if platform.oidc:
+        yield "oidc.issuer", platform.oidc.issuer
+    yield from ((f"{key}.endpoint", store.endpoint) for key, store in _object_stores(platform) if store.endpoint)
+
+
+def _object_stores(platform: PlatformConfig) -> Iterator[tuple[str, ObjectStoreConfig]]:
+    if platform.logging:
+        yield "logging.store", platform.logging.store
+    if platform.backup:
+        yield "backup", platform.backup
+
+
+def _identities(platform: PlatformConfig) -> Problems:
+    if platform.cloud in (None, "none"):
+        return
+    pattern, what = _IDENTITY[platform.cloud]
+    for name, identity in platform.identities.items():
+        if not pattern.fullmatch(identity):
+            yield f"identities.{name}", f"{identity!r} is not {what} (cloud is {platform.cloud})"
+    needed: dict[IdentityOf, bool] = {
+        "cert-manager": bool(platform.tls.hosted_zone and not platform.tls.dns_credentials),
+        "loki": bool(platform.logging and not platform.logging.store.credentials),
+        "velero": bool(platform.backup and not platform.backup.credentials),
+        "external-secrets": "external-secrets" in platform.parts and not platform.secret_store.vault,
+    }
+    for name, missing in needed.items():
+        if missing and name not in platform.identities:
+            yield (
+                f"identities.{name}",
+                f"is missing; write {what}, or name credentials in a Secret where that is possible",
+            )
+
+
+def _references(settings: object, path: str) -> Problems:
+    """References that can be none: most likely the secret itself was written there, and so it is not repeated."""
+    if isinstance(settings, SecretRef):
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", settings.secret):
+            yield f"{path}.secret", "is no name of a Secret; the value itself belongs into the Secret, not here"
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", settings.key):
+            yield f"{path}.key", "is no key of a Secret; the value itself belongs into the Secret, not here"
+    elif isinstance(settings, msgspec.Struct):
+        for field in msgspec.structs.fields(settings):
+            yield from _references(getattr(settings, field.name), f"{path}.{field.encode_name}".removeprefix("."))
+    elif isinstance(settings, dict):
+        for key, value in settings.items():
+            yield from _references(value, f"{path}.{key}")
+    elif isinstance(settings, tuple):
+        for index, value in enumerate(settings):
+            yield from _references(value, f"{path}[{index}]")

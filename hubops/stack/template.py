@@ -1,0 +1,91 @@
+"""The one way in which a site's settings enter the files of deploy/: jinja2 with delimiters that none of them uses.
+
+`<< site.domain >>` is a value, `<% if … %>` a statement, `<# … #>` a comment that is not rendered. Prometheus,
+Alertmanager, Grafana and Helm all use double braces, which therefore stand for themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import msgspec
+
+from hubops.errors import ConfigError
+
+#: Characters that are no syntax of YAML within a scalar, quoted or not. Any other text goes through the filter `yaml`.
+_PLAIN = re.compile(r"[A-Za-z0-9@/._+~^=,$%()\[\]:*-]*(?<!:)")
+
+
+class _Quoted(str):
+    """Text that is YAML already."""
+
+    __slots__ = ()
+
+
+class Templates:
+    """The files under *folder* as templates."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(folder),
+            undefined=jinja2.StrictUndefined,
+            finalize=_printable,
+            variable_start_string="<<", variable_end_string=">>",
+            block_start_string="<%", block_end_string="%>",
+            comment_start_string="<#", comment_end_string="#>",
+            trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+            autoescape=False,  # YAML, not HTML: _printable refuses what would change its meaning
+        )  # fmt: skip
+        self._environment.filters["yaml"] = _yaml
+        self._environment.globals.update(text=self._text, files=self._files)
+
+    def render(self, file: str, names: Mapping[str, object]) -> str:
+        """The file at the path *file* of the folder with *names* filled in. Raises ConfigError with file and line."""
+        try:
+            return self._environment.get_template(file).render(names)
+        except jinja2.TemplateSyntaxError as error:
+            raise ConfigError(f"{self._folder / (error.name or file)}:{error.lineno}: {error.message}") from error
+        except (jinja2.TemplateError, TypeError, ValueError) as error:
+            raise ConfigError(f"{self._folder / file}:{_line(error, file)}: {error}") from error
+
+    def _text(self, path: str, indent: int = 0) -> _Quoted:
+        """The file at *path* as it is, its lines after the first *indent* spaces to the right, for a block scalar."""
+        return _Quoted(
+            (self._folder / path).read_text(encoding="utf-8").rstrip("\n").replace("\n", "\n" + " " * indent)
+        )
+
+    def _files(self, pattern: str) -> list[str]:
+        """The paths of the files that match *pattern*, in order."""
+        return sorted(str(path.relative_to(self._folder)) for path in self._folder.glob(pattern))
+
+
+def _printable(value: object) -> object:
+    """What may be printed as it is. Raises ValueError for text that could change the meaning of the YAML around it."""
+    if value is None:
+        raise ValueError("a setting that is not set would be printed; ask for it with `if`, or require it")
+    if isinstance(value, (bool, Mapping, list, tuple)):
+        return _yaml(value)
+    if isinstance(value, str) and not isinstance(value, (_Quoted, jinja2.Undefined)) and not _PLAIN.fullmatch(value):
+        raise ValueError(f"{value!r} has characters that need quotes in YAML; the template must use the filter `yaml`")
+    return value
+
+
+def _yaml(value: Any) -> _Quoted:
+    """*value* as JSON, which is YAML in one line: quoted where it must be."""
+    return _Quoted(json.dumps(msgspec.to_builtins(value), ensure_ascii=False))
+
+
+def _line(error: BaseException, file: str) -> int:
+    """The line of the template *file* that *error* came from; 0 when unknown."""
+    trace, line = error.__traceback__, 0
+    while trace:
+        if trace.tb_frame.f_code.co_filename.endswith(file):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
