@@ -14,11 +14,15 @@ from typing import Any
 
 import jinja2
 import msgspec
+import yaml
 
 from hubops.errors import ConfigError
 
 #: Characters that are no syntax of YAML within a scalar, quoted or not. Any other text goes through the filter `yaml`.
 _PLAIN = re.compile(r"[A-Za-z0-9@/._+~^=,$%()\[\]:*-]*(?<!:)")
+
+#: What JSON may hold as it is and YAML may not.
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 class _Quoted(str):
@@ -71,14 +75,25 @@ def _printable(value: object) -> object:
         raise ValueError("a setting that is not set would be printed; ask for it with `if`, or require it")
     if isinstance(value, (bool, Mapping, list, tuple)):
         return _yaml(value)
-    if isinstance(value, str) and not isinstance(value, (_Quoted, jinja2.Undefined)) and not _PLAIN.fullmatch(value):
-        raise ValueError(f"{value!r} has characters that need quotes in YAML; the template must use the filter `yaml`")
+    if isinstance(value, str) and not isinstance(value, _Quoted) and not _plain(value):
+        raise ValueError(f"{value!r} may mean something else in YAML; the template must use the filter `yaml`")
     return value
 
 
+def _plain(value: str) -> bool:
+    """Whether *value* is the same text within a scalar, quoted or not, and by itself: not so 12, yes, *x or a: b."""
+    if not _PLAIN.fullmatch(value):
+        return False
+    try:
+        return not value or yaml.safe_load(value) == value
+    except yaml.YAMLError:
+        return False
+
+
 def _yaml(value: Any) -> _Quoted:
-    """*value* as JSON, which is YAML in one line: quoted where it must be."""
-    return _Quoted(json.dumps(msgspec.to_builtins(value), ensure_ascii=False))
+    """*value* as JSON, which is YAML in one line, but for characters that YAML takes for line breaks or refuses."""
+    text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
+    return _Quoted(_UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def _line(error: BaseException, file: str) -> int:
