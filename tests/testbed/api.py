@@ -74,22 +74,31 @@ class Api:
         return bool(self.session.get(f"{self.server}/apis/{group}", timeout=30).ok)
 
     def path(self, kind: str, namespace: str | None = None, name: str | None = None, group: str | None = None) -> str:
-        """The path of an object or, without a name, of its collection; *group* tells kinds of the same name apart."""
-        found = [r for r in self._resources() if r[1] == kind and group in (None, r[0].rpartition("/")[0])]
-        if not found:
-            self._resources.cache_clear()
-            found = [r for r in self._resources() if r[1] == kind and group in (None, r[0].rpartition("/")[0])]
-        if not found:
-            raise TestbedError(f"the API server knows no kind {kind}")
-        version, _, plural, namespaced = found[0]
+        """The path of an object or, without a name, of its collection.
+
+        *group*, with or without a version, tells kinds of the same name apart.
+        """
+        version, _, plural, namespaced = self._resource(kind, group)
         base = f"/apis/{version}" if "/" in version else f"/api/{version}"
         space = f"/namespaces/{namespace or 'default'}" if namespaced and (name or namespace) else ""
         return f"{base}{space}/{plural}" + (f"/{name}" if name else "")
 
     def path_of(self, obj: Object) -> str:
         meta = obj["metadata"]
-        group = obj["apiVersion"].rpartition("/")[0]
-        return self.path(obj["kind"], meta.get("namespace"), meta["name"], group)
+        return self.path(obj["kind"], meta.get("namespace"), meta["name"], obj["apiVersion"])
+
+    def namespaced(self, version: str, kind: str) -> bool:
+        """Whether objects of *kind* in the API *version* (group/version) live in a namespace."""
+        return self._resource(kind, version)[3]
+
+    def _resource(self, kind: str, group: str | None) -> tuple[str, str, str, bool]:
+        for fresh in (False, True):
+            if fresh:
+                self._resources.cache_clear()
+            for found in self._resources():
+                if found[1] == kind and group in (None, found[0], found[0].rpartition("/")[0]):
+                    return found
+        raise TestbedError(f"the API server knows no kind {kind}" + (f" in {group}" if group else ""))
 
     @functools.lru_cache  # noqa: B019 (one client a testbed)
     def _resources(self) -> tuple[tuple[str, str, str, bool], ...]:

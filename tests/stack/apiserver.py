@@ -1,0 +1,100 @@
+"""An API server that serves every kind of the stack, and what it says of a manifest before anything is stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hubops.stack.render import Rendered
+from tests.stack import constraint_kinds
+from tests.testbed.api import Api, Object, concurrently, load
+from tests.testbed.errors import TestbedError
+from tests.testbed.process import poll
+
+CRDS = Path(__file__).parents[1] / "crds"
+_SEPARATOR = re.compile(r"^---(?:[ \t].*)?$", re.MULTILINE)
+_WARNING = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True)
+class Document:
+    """One object of a manifest: its text as the user gets it, and where that stands."""
+
+    file: str
+    text: str
+    namespace: str | None  # where it goes when it names none itself
+    component: str
+
+    @property
+    def object(self) -> Object:
+        return dict(yaml.load(self.text, Loader=yaml.CSafeLoader))
+
+    def __str__(self) -> str:
+        meta = self.object["metadata"]
+        return f"{self.file}: {self.object['kind']} {meta['name']}"
+
+
+def documents(component: Rendered) -> Iterator[Document]:
+    """The documents of all manifests of *component*, each as text: a parsed one no longer shows duplicate keys."""
+    for file in component.manifests:
+        for text in _SEPARATOR.split(file.text):
+            if yaml.load(text, Loader=yaml.CSafeLoader) is not None:
+                yield Document(file.path, text, component.component.namespace, component.name)
+
+
+class KindServer:
+    """The API server behind *api* with the kinds of tests/crds and of ConstraintTemplates."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self._definitions = load(*sorted(CRDS.glob("*.yaml")))
+        self._serve(self._definitions)
+
+    def serve_constraints(self, templates: Iterable[Object]) -> None:
+        """Make the kinds of *templates*, as Gatekeeper would."""
+        match = constraint_kinds.match_schema(self._definitions)
+        self._serve([constraint_kinds.definition(template, match) for template in templates])
+
+    def _serve(self, definitions: list[Object]) -> None:
+        concurrently(self.api.apply, definitions)
+        names = {each["metadata"]["name"] for each in definitions}
+        kinds = {each["spec"]["names"]["kind"] for each in definitions}
+        poll(lambda: names <= set(self._established()), "CustomResourceDefinitions established")
+        poll(lambda: all(map(self.api.serves, kinds)), "their kinds served")
+
+    def _established(self) -> Iterator[str]:
+        for definition in self.api.list("CustomResourceDefinition"):
+            conditions = definition.get("status", {}).get("conditions") or []
+            if any(each["type"] == "Established" and each["status"] == "True" for each in conditions):
+                yield definition["metadata"]["name"]
+
+    def namespaced(self, document: Document) -> bool:
+        """Whether objects of the kind of *document* live in a namespace. Raises TestbedError for an unknown kind."""
+        return self.api.namespaced(document.object["apiVersion"], document.object["kind"])
+
+    def objections(self, document: Document, *, dry_run: bool = True) -> list[str]:
+        """What the server says against *document*: errors, unknown and duplicate fields, warnings. Best: nothing.
+
+        Without *dry_run* the object is stored.
+        """
+        obj = document.object
+        metadata: dict[str, Any] = {"namespace": document.namespace, **obj["metadata"]}
+        try:
+            path = self.api.path_of(obj | {"metadata": metadata})
+        except TestbedError:
+            return [f"no definition in tests/crds serves {obj['apiVersion']} {obj['kind']}"]
+        answer = self.api.session.patch(
+            self.api.server + path,
+            data=document.text.encode(),
+            params={"fieldManager": "hubops", "force": "true", "fieldValidation": "Strict"}
+            | ({"dryRun": "All"} if dry_run else {}),
+            headers={"Content-Type": "application/apply-patch+yaml"},
+            timeout=30,
+        )
+        said = _WARNING.findall(answer.headers.get("Warning", ""))
+        return said if answer.ok else [*said, answer.json()["message"]]

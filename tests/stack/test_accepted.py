@@ -1,0 +1,138 @@
+"""A real API server with the real kinds takes every object of the stack as it is, for every site.
+
+The objects are applied as hubops applies them, server-side, but for the namespaces nothing is stored. An unknown or
+duplicate field is an error there, and so is a warning here: it says that the object means less than it seems to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pytest
+
+from hubops import content
+from tests.stack.apiserver import Document, KindServer, documents
+from tests.stack.rendered import SITES, STACKS, rendered
+from tests.testbed.api import concurrently
+from tests.testbed.bed import Testbed
+
+STACK_FILES = [name for name in STACKS if (content.folder("deploy") / name).is_file()]
+EVERYWHERE = [(stack, site) for stack in STACK_FILES for site in SITES]
+#: Namespaces that every cluster has.
+GIVEN = {"default", "kube-system", "kube-public", "kube-node-lease"}
+#: Warnings that are no mistake of ours, and why.
+REASONED: dict[str, str] = {}
+
+
+def of(stack: str, site: str) -> list[Document]:
+    return [document for component in rendered(site, stack).values() for document in documents(component)]
+
+
+def namespaces_of(stack: str, site: str) -> dict[str, Document]:
+    return {doc.object["metadata"]["name"]: doc for doc in of(stack, site) if doc.object["kind"] == "Namespace"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[KindServer]:
+    """The API server with every kind and every namespace of the stacks."""
+    bed = Testbed.start(bare=True)
+    try:
+        server = KindServer(bed.api)
+        everything = [document for where in EVERYWHERE for document in of(*where)]
+        templates = {
+            template["metadata"]["name"]: template
+            for template in (document.object for document in everything)
+            if template["kind"] == "ConstraintTemplate"
+        }
+        server.serve_constraints(templates.values())
+        spaces = {name: doc for where in EVERYWHERE for name, doc in namespaces_of(*where).items()}
+        refused = concurrently(lambda document: server.objections(document, dry_run=False), spaces.values())
+        assert not any(refused), refused
+        yield server
+    finally:
+        bed.stop()
+
+
+@pytest.mark.parametrize(("stack", "site"), EVERYWHERE)
+def test_every_object_is_accepted(server: KindServer, stack: str, site: str) -> None:
+    everything = of(stack, site)
+    said = zip(everything, concurrently(server.objections, everything), strict=True)
+    found = [f"{document}: {each}" for document, all_said in said for each in all_said if not reasoned(each)]
+    assert not found, "\n".join(found)
+
+
+def reasoned(objection: str) -> bool:
+    return any(re.search(pattern, objection) for pattern in REASONED)
+
+
+@pytest.mark.parametrize(("stack", "site"), EVERYWHERE)
+def test_no_two_components_make_the_same_object(server: KindServer, stack: str, site: str) -> None:
+    made: dict[tuple[str, str, str | None, str], list[str]] = defaultdict(list)
+    for document in of(stack, site):
+        obj = document.object
+        namespace = obj["metadata"].get("namespace") or document.namespace if server.namespaced(document) else None
+        group = obj["apiVersion"].rpartition("/")[0]
+        made[group, obj["kind"], namespace, obj["metadata"]["name"]].append(f"{document.component} ({document.file})")
+    assert {key: makers for key, makers in made.items() if len(makers) > 1} == {}
+
+
+@pytest.mark.parametrize(("stack", "site"), EVERYWHERE)
+def test_every_namespace_that_is_used_is_made(server: KindServer, stack: str, site: str) -> None:
+    components = rendered(site, stack).values()
+    used = {component.component.namespace or "" for component in components if component.values or component.manifests}
+    for document in of(stack, site):
+        if server.namespaced(document):
+            namespace = document.object["metadata"].get("namespace") or document.namespace
+            assert namespace, f"{document} names no namespace, and its component has none"
+            used.add(namespace)
+    assert used - {""} - GIVEN - namespaces_of(stack, site).keys() == set()
+
+
+SERVICE_MONITOR = """
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata: {name: shown}
+spec:
+  selector: {matchLabels: {app.kubernetes.io/name: shown}}
+  endpoints: [{port: metrics}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "objection"),
+    [
+        (SERVICE_MONITOR + "  podTargetLabel: [team]\n", "podTargetLabel"),
+        (SERVICE_MONITOR + "  jobLabel: a\n  jobLabel: b\n", 'key "jobLabel" already set'),
+        (SERVICE_MONITOR.replace("metrics}", "{}}"), "spec.endpoints[0].port"),
+        (SERVICE_MONITOR.replace("/v1", "/v9"), "no definition in tests/crds serves monitoring.coreos.com/v9"),
+        (SERVICE_MONITOR.replace("shown}\nspec", "shown, namespace: nowhere}\nspec"), '"nowhere" not found'),
+        ("apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: http}]}", "port"),
+    ],
+)  # fmt: skip
+def test_what_is_not_accepted(server: KindServer, text: str, objection: str) -> None:
+    said = server.objections(Document("shown.yaml", text, "default", "shown"))
+    assert any(objection in each for each in said), said
+
+
+def test_a_warning_is_an_objection(server: KindServer) -> None:
+    endpoints = "apiVersion: v1\nkind: Endpoints\nmetadata: {name: a}"
+    said = server.objections(Document("shown.yaml", endpoints, "default", "shown"))
+    assert any("deprecated" in each for each in said), said
+
+
+def test_a_constraint_is_judged_by_its_template(server: KindServer) -> None:
+    schema = {"type": "object", "properties": {"labels": {"type": "array", "items": {"type": "string"}}}}
+    names = {"names": {"kind": "ShownLabels"}, "validation": {"openAPIV3Schema": schema}}
+    server.serve_constraints([{"spec": {"crd": {"spec": names}}}])
+    head = "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: ShownLabels\nmetadata: {name: a}\n"
+    for spec, objection in {
+        "{match: {excludedNamespaces: [kube-*]}, enforcementAction: dryrun, parameters: {labels: [team]}}": "",
+        "{match: {exceptNamespaces: [kube-*]}}": "exceptNamespaces",
+        "{parameters: {label: [team]}}": "label",
+        "{enforcement: deny}": "enforcement",
+    }.items():
+        said = server.objections(Document("shown.yaml", f"{head}spec: {spec}", None, "shown"))
+        assert len(said) == bool(objection), said
+        assert all(objection in each for each in said), said
