@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from hubops.engine.probe import Absent, probe
 from hubops.engine.probes import endpoints, evidence, pods
-from hubops.engine.probes.network_policies import Port, Target, allows, restricts_egress, selecting
 from hubops.engine.view import View
 from hubops.model.check import Severity
 from hubops.model.finding import Evidence, Hit, Ref
 from hubops.model.kube.core import Pod, Service, ServicePort
 from hubops.model.kube.networking import NetworkPolicy
+from hubops.model.traffic import Peer, Port, allows, restricts_egress, selecting
 
 _DNS = 53
 #: Where the DNS Service of a cluster stands: upstream and most distributions, then OpenShift.
@@ -67,7 +67,7 @@ def _dns_services(view: View) -> list[Service]:
     ]
 
 
-def _servers(view: View) -> Iterator[Target]:
+def _servers(view: View) -> Iterator[Peer]:
     """What answers DNS: the pods behind the Service, the Service itself, and node-local DNS."""
     for service in _dns_services(view):
         asked = [port for port in service.spec.ports if port.port == _DNS]
@@ -75,19 +75,19 @@ def _servers(view: View) -> Iterator[Target]:
             ports = tuple(found for port in asked if (found := _pod_port(pod, port)))
             yield _target(view, pod, pod.status.pod_ip, ports)
         own = tuple(Port(protocol=port.protocol, number=_DNS) for port in asked)
-        yield Target(ip=service.spec.cluster_ip, ports=own, namespace_labels={})
+        yield Peer(ip=service.spec.cluster_ip, ports=own, namespace_labels={})
     both = (Port(protocol="UDP", number=_DNS), Port(protocol="TCP", number=_DNS))
     for pod in view.objects.pods:
         if pods.alive(pod) and pod.metadata.labels.get("k8s-app") in _NODE_LOCAL_APPS:
             yield _target(view, pod, _NODE_LOCAL, both)
 
 
-def _target(view: View, pod: Pod, ip: str, ports: tuple[Port, ...]) -> Target:
+def _target(view: View, pod: Pod, ip: str, ports: tuple[Port, ...]) -> Peer:
     space = view.find(Ref("Namespace", pod.namespace))
     labels = space.metadata.labels if space else {}
     # Every namespace has this label since 1.22; the API server sees to it.
     labels = {"kubernetes.io/metadata.name": pod.namespace} | labels
-    return Target(ip=ip, ports=ports, namespace=pod.namespace, namespace_labels=labels, labels=pod.metadata.labels)
+    return Peer(ip=ip, ports=ports, namespace=pod.namespace, namespace_labels=labels, labels=pod.metadata.labels)
 
 
 def _pod_port(pod: Pod, port: ServicePort) -> Port | None:
@@ -111,11 +111,11 @@ def _restricted(view: View, policies: list[NetworkPolicy]) -> Iterator[tuple[Pod
             elsewhere = pod.spec.host_network or pod.spec.dns_policy in _ELSEWHERE
             if elsewhere or not pods.alive(pod) or pods.reference(pod) in answering:
                 continue
-            if chosen := selecting(own, pod):
+            if chosen := selecting(own, pod.metadata.labels):
                 yield pod, chosen
 
 
-def _denied(policies: list[NetworkPolicy], servers: tuple[Target, ...]) -> tuple[str, Severity | None] | None:
+def _denied(policies: list[NetworkPolicy], servers: tuple[Peer, ...]) -> tuple[str, Severity | None] | None:
     """What is denied, and how bad that is where it is not the check's own severity; None where nothing is."""
     spoken = {port.protocol for server in servers for port in server.ports}
     over_tcp = _reached(policies, servers, "TCP")
@@ -129,11 +129,11 @@ def _denied(policies: list[NetworkPolicy], servers: tuple[Target, ...]) -> tuple
     return None
 
 
-def _reached(policies: list[NetworkPolicy], servers: tuple[Target, ...], protocol: str) -> list[Target]:
+def _reached(policies: list[NetworkPolicy], servers: tuple[Peer, ...], protocol: str) -> list[Peer]:
     return [server for server in servers if any(allows(item, server, protocol) for item in policies)]
 
 
-def _is_server(target: Target) -> bool:
+def _is_server(target: Peer) -> bool:
     return target.labels is not None
 
 
