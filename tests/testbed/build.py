@@ -81,6 +81,13 @@ FAMILIES: dict[str, Family] = {
         ldflags="-s -w -X github.com/grafana/loki/v3/pkg/util/build.Version=3.7.8",
         version_args=("-version",),
     ),
+    # What Gatekeeper decides, without a cluster.
+    "gatekeeper": Family(
+        ("github.com/open-policy-agent/gatekeeper/v3/cmd/gator",),
+        {"gator": "gator"},
+        fits=r"gator version v3\.(1[5-9]|2\d)\.",
+        ldflags="-s -w -X github.com/open-policy-agent/gatekeeper/v3/pkg/version.Version=v3.23.1",
+    ),
 }
 
 # Only for a real node (tests/testbed/node): the newest kubelet that takes cgroup v1 and Debian's containerd.
