@@ -60,6 +60,10 @@ class IngressConfig(Strict, frozen=True):
     internal_auth_signin: str | None = None
 
 
+class NetworkConfig(Strict, frozen=True):
+    api_servers: tuple[str, ...] = ()  # CIDRs where the Kubernetes API answers; empty: any address
+
+
 class NfsConfig(Strict, frozen=True):
     server: str
     path: str = "/"
@@ -200,6 +204,7 @@ class PlatformConfig(Strict, frozen=True):
     identities: dict[IdentityOf, str] = {}  # IAM role ARN, GCP service account's e-mail, Azure client id
     tls: TlsConfig = TlsConfig()
     ingress: IngressConfig = IngressConfig()
+    network: NetworkConfig = NetworkConfig()
     storage: StorageConfig = StorageConfig()
     applications: dict[str, ApplicationConfig] = {}
     teams: dict[str, TeamConfig] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from hubops.config.platform import (
     IngressConfig,
     LoggingConfig,
     MeshConfig,
+    NetworkConfig,
     ObjectStoreConfig,
     OidcConfig,
     Part,
@@ -58,6 +60,7 @@ class Site:
     identities: dict[IdentityOf, str]
     tls: TlsConfig
     ingress: IngressConfig
+    network: NetworkConfig
     storage: StorageConfig
     applications: dict[str, ApplicationConfig]
     teams: dict[str, TeamConfig]
@@ -102,6 +105,7 @@ def _problems(platform: PlatformConfig) -> Problems:
     """What is missing or contradicts itself: the key within `platform:`, and what to write there."""
     yield from _place(platform)
     yield from _certificates(platform)
+    yield from _networks(platform)
     yield from _storage(platform)
     yield from _teams(platform)
     yield from _applications(platform)
@@ -134,6 +138,20 @@ def _certificates(platform: PlatformConfig) -> Problems:
         yield "tls.ca_secret", "is missing; name the Secret with the CA's certificate and key (kubernetes.io/tls)"
     if tls.hosted_zone and platform.cloud == "none":
         yield "tls.hosted_zone", "needs a cloud: Route53, Cloud DNS and Azure DNS are known"
+
+
+def _networks(platform: PlatformConfig) -> Problems:
+    given = {
+        "network.api_servers": platform.network.api_servers,
+        "ingress.load_balancer_sources": platform.ingress.load_balancer_sources,
+        "ingress.internal_sources": platform.ingress.internal_sources,
+    }
+    for key, blocks in given.items():
+        for block in blocks:
+            try:
+                ipaddress.ip_network(block)
+            except ValueError as error:
+                yield key, f"{error}; write addresses with their prefix's length, such as 203.0.113.0/24"
 
 
 def _storage(platform: PlatformConfig) -> Problems:

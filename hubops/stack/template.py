@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
 import msgspec
@@ -46,7 +47,7 @@ class Templates:
             trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
             autoescape=False,  # YAML, not HTML: _printable refuses what would change its meaning
         )  # fmt: skip
-        self._environment.filters["yaml"] = _yaml
+        self._environment.filters.update(yaml=_yaml, port=_port)
         self._environment.globals.update(text=self._text, files=self._files)
 
     def render(self, file: str, names: Mapping[str, object]) -> str:
@@ -94,6 +95,15 @@ def _yaml(value: Any) -> _Quoted:
     """*value* as JSON, which is YAML in one line, but for characters that YAML takes for line breaks or refuses."""
     text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
     return _Quoted(_UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+
+
+def _port(address: str) -> int:
+    """The port of *address*, a URL or name:port; that of the URL's scheme where it names none. Raises ValueError."""
+    parts = urlsplit(address if "://" in address else f"tcp://{address}")
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    if port is None:
+        raise ValueError(f"{address!r} has no port")
+    return port
 
 
 def _line(error: BaseException, file: str) -> int:
