@@ -86,3 +86,4 @@ class Stack(Strict, frozen=True):
     repositories: Mapping[str, str]
     namespaces: Mapping[str, Namespace]
     components: Mapping[str, Component]
+    registries: Mapping[str, str] = {}  # what the images of its components begin with, up to a slash: whose they are
