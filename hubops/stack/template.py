@@ -59,11 +59,17 @@ class Templates:
         except (jinja2.TemplateError, TypeError, ValueError) as error:
             raise ConfigError(f"{self._folder / file}:{_line(error, file)}: {error}") from error
 
-    def _text(self, path: str, indent: int = 0) -> _Quoted:
-        """The file at *path* as it is, its lines after the first *indent* spaces to the right, for a block scalar."""
-        return _Quoted(
-            (self._folder / path).read_text(encoding="utf-8").rstrip("\n").replace("\n", "\n" + " " * indent)
-        )
+    def _text(self, path: str, indent: int = 0, replace: Mapping[str, str] | None = None) -> _Quoted:
+        """The file at *path*, its lines after the first *indent* spaces to the right, for a block scalar.
+
+        Nothing in it is changed but the keys of *replace*, which stand within quotes in it, by their values.
+        """
+        text = (self._folder / path).read_text(encoding="utf-8").rstrip("\n")
+        for placeholder, value in (replace or {}).items():
+            if placeholder not in text:
+                raise ValueError(f"{path} holds no {placeholder!r} that could be replaced")
+            text = text.replace(placeholder, _yaml(value)[1:-1])
+        return _Quoted(text.replace("\n", "\n" + " " * indent))
 
     def _files(self, pattern: str) -> list[str]:
         """The paths of the files that match *pattern*, in order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -73,3 +74,14 @@ def test_a_file_is_embedded_as_it_is(tmp_path: Path) -> None:
         tmp_path, "<% for path in files('dashboards/*.json') %>\n<< path >>: |\n  << text(path, 2) >>\n<% endfor %>\n"
     )
     assert yaml.safe_load(text) == {"dashboards/one.json": '{\n  "legend": "{{pod}} << no >>"\n}\n'}
+
+
+def test_one_thing_of_an_embedded_file_can_be_replaced(tmp_path: Path) -> None:
+    (tmp_path / "one.json").write_text('{\n  "url": "https://example.org/"\n}\n')
+    embed = '<% set of = {"https://example.org/": site.url} %>\na: |\n  << text("one.json", 2, of) >>\n'
+    url = 'https://wiki/#a?b&"c": \n<< d >>'
+    text = rendered(tmp_path, embed, site=SimpleNamespace(url=url))
+    assert json.loads(yaml.safe_load(text)["a"]) == {"url": url}
+    (tmp_path / "one.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"one\.json holds no 'https://example.org/'"):
+        rendered(tmp_path, embed, site=SimpleNamespace(url=url))
