@@ -58,6 +58,7 @@ class IngressConfig(Strict, frozen=True):
     )
     internal_auth_url: str | None = None  # an oauth2-proxy or its like, instead of the Secret
     internal_auth_signin: str | None = None
+    free_text_paths: tuple[str, ...] = ()  # of api.<domain>: bodies there are people's own words, such as prompts
 
 
 class NetworkConfig(Strict, frozen=True):
@@ -79,6 +80,7 @@ class CsiConfig(Strict, frozen=True):
 
 class StorageConfig(Strict, frozen=True):
     default_class: StorageClass = "standard-ssd"
+    parameters: dict[StorageClass, dict[str, str]] = {}  # of the cloud's driver, instead of the stack's own
     nfs: NfsConfig | None = None  # without it there is no nfs-storage
     local: bool = False  # nodes have local disks under /mnt/disks: local-ssd
     csi: CsiConfig | None = None  # cloud none
@@ -100,7 +102,7 @@ class ApplicationConfig(Strict, frozen=True):
 
     team: str
     quota: QuotaConfig = QuotaConfig()
-    hosts: tuple[str, ...] = ()  # names under the domain that it may serve, beside api and the apex of the first one
+    hosts: tuple[str, ...] = ()  # names under the domain, beside api and the apex of the first application
 
 
 class TeamConfig(Strict, frozen=True):

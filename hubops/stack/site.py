@@ -45,6 +45,14 @@ _IDENTITY: dict[Cloud, tuple[re.Pattern[str], str]] = {
     "azure": (re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), "the client id of a managed identity"),
 }
 
+_ZONE: dict[Cloud, tuple[re.Pattern[str], str]] = {
+    "aws": (re.compile(r"Z[A-Z0-9]{4,31}"), "the id of a Route53 hosted zone"),
+    "gcp": (re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"), "the name of a Cloud DNS managed zone"),
+    "azure": (_DOMAIN, "the name of an Azure DNS zone, which is its domain"),
+}
+_WEB_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~/-]*)?")
+_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
+
 
 @dataclass(frozen=True)
 class Site:
@@ -81,6 +89,13 @@ class Site:
         return self.alerting.runbooks_url or f"https://hubops.{self.domain}/runbooks/"
 
     @property
+    def cluster_issuer(self) -> str:
+        """The ClusterIssuer that signs for the platform's hosts; see deploy/cert-manager."""
+        return {"letsencrypt": "letsencrypt-production", "self-signed": "internal-ca"}.get(
+            self.tls.issuer, self.tls.issuer
+        )
+
+    @property
     def application(self) -> str:
         """The namespace of the first application: it owns the hosts api.<domain> and <domain>."""
         return next(iter(self.applications))
@@ -105,6 +120,7 @@ def _problems(platform: PlatformConfig) -> Problems:
     """What is missing or contradicts itself: the key within `platform:`, and what to write there."""
     yield from _place(platform)
     yield from _certificates(platform)
+    yield from _ingress(platform)
     yield from _networks(platform)
     yield from _storage(platform)
     yield from _teams(platform)
@@ -136,8 +152,50 @@ def _certificates(platform: PlatformConfig) -> Problems:
         yield "email", "is missing; Let's Encrypt tells this address before certificates expire"
     if tls.issuer == "custom-ca" and not tls.ca_secret:
         yield "tls.ca_secret", "is missing; name the Secret with the CA's certificate and key (kubernetes.io/tls)"
-    if tls.hosted_zone and platform.cloud == "none":
+    if tls.ca_secret == "platform-internal-ca":
+        yield "tls.ca_secret", "is the name of the platform's own authority; give the site's another one"
+    yield from _dns_challenges(platform)
+
+
+def _dns_challenges(platform: PlatformConfig) -> Problems:
+    tls, domain = platform.tls, platform.domain or ""
+    zone, credentials = tls.hosted_zone, tls.dns_credentials
+    if zone and platform.cloud == "none":
         yield "tls.hosted_zone", "needs a cloud: Route53, Cloud DNS and Azure DNS are known"
+    elif zone and platform.cloud in _ZONE and not _ZONE[platform.cloud][0].fullmatch(zone):
+        yield "tls.hosted_zone", f"{zone!r} is not {_ZONE[platform.cloud][1]} (cloud is {platform.cloud})"
+    if zone and platform.cloud == "azure" and domain != zone and not domain.endswith(f".{zone}"):
+        yield "tls.hosted_zone", f"{zone!r} does not hold {domain!r}: write the DNS zone that the domain is in"
+    if credentials and not zone:
+        yield "tls.dns_credentials", "are for DNS-01, which needs tls.hosted_zone"
+    if credentials and platform.cloud == "aws" and credentials.key == "access-key-id":
+        yield (
+            "tls.dns_credentials.key",
+            "is that of the access key's id; write the key of its secret half, the id stands beside it in the same"
+            " Secret as access-key-id",
+        )
+    if credentials and platform.cloud == "azure" and "cert-manager" not in platform.identities:
+        yield "identities.cert-manager", "is missing; write the client id that the secret of tls.dns_credentials is for"
+    if tls.issuer.startswith("letsencrypt") and not zone and platform.ingress.load_balancer_sources:
+        yield (
+            "tls.hosted_zone",
+            "is missing; ingress.load_balancer_sources keeps Let's Encrypt from proving the domain over HTTP",
+        )
+
+
+def _ingress(platform: PlatformConfig) -> Problems:
+    ingress = platform.ingress
+    if ingress.replicas < 3:
+        yield "ingress.replicas", f"{ingress.replicas} is too few; write 3 or more: one node's end must not be felt"
+    if ingress.internal_auth_signin and not ingress.internal_auth_url:
+        yield "ingress.internal_auth_url", "is missing; internal_auth_signin is where it sends people who are unknown"
+    for key in ("internal_auth_url", "internal_auth_signin"):
+        url = getattr(ingress, key)
+        if url and not _WEB_ADDRESS.fullmatch(url):
+            yield f"ingress.{key}", f"{url!r} is no URL; write https://host/path"
+    for path in ingress.free_text_paths:
+        if not _PATH.fullmatch(path):
+            yield "ingress.free_text_paths", f"{path!r} is no path; write it as /api/v1/events"
 
 
 def _networks(platform: PlatformConfig) -> Problems:
@@ -163,10 +221,27 @@ def _storage(platform: PlatformConfig) -> Problems:
         )
     if platform.cloud not in ("none", None) and storage.csi is not None:
         yield "storage.csi", f"is for cloud none; {platform.cloud} has its own driver"
+    yield from _storage_parameters(platform)
     if storage.default_class == "nfs-storage" and storage.nfs is None:
         yield "storage.nfs", "is missing; default_class is nfs-storage: write its server and path"
     if storage.default_class == "local-ssd" and not storage.local:
         yield "storage.local", "is false; default_class is local-ssd: nodes need local disks"
+
+
+def _storage_parameters(platform: PlatformConfig) -> Problems:
+    storage = platform.storage
+    if platform.cloud == "none" and storage.parameters:
+        yield "storage.parameters", "is for a cloud's driver; cloud is none: write them under storage.csi.parameters"
+    for key, parameters in {
+        "parameters": storage.parameters,
+        "csi.parameters": getattr(storage.csi, "parameters", {}),
+    }.items():
+        for name in parameters:
+            if name in ("nfs-storage", "local-ssd"):
+                yield (
+                    f"storage.{key}.{name}",
+                    "has none: only fast-ssd, standard-ssd and standard-hdd are made by the driver",
+                )
 
 
 def _teams(platform: PlatformConfig) -> Problems:
