@@ -40,6 +40,6 @@ pinned(image) {
 
 # The tag, which stands in the last part of the path: in reg:5000/app the colon is a port's. No tag means latest.
 tag(image) = text {
-	parts := split(image, "/")
+	parts := split(split(image, "@")[0], "/")
 	text := split(parts[count(parts) - 1], ":")[1]
 }
