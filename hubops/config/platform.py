@@ -9,7 +9,7 @@ from hubops.config.base import Duration, Positive, Strict
 Cloud = Literal["aws", "gcp", "azure", "none"]
 StorageClass = Literal["fast-ssd", "standard-ssd", "standard-hdd", "nfs-storage", "local-ssd"]
 #: What of the stack asks the cloud for something, and so has an identity of its own there.
-IdentityOf = Literal["cert-manager", "loki", "velero", "external-secrets", "keda"]
+IdentityOf = Literal["cert-manager", "loki", "velero", "external-secrets", "keda", "prometheus"]
 Part = Literal["istio", "external-secrets"]
 
 
@@ -125,6 +125,15 @@ class AlertingConfig(Strict, frozen=True):
     slack: SecretRef | None = None  # the incoming webhook's URL, in the namespace monitoring
     smtp: SmtpConfig | None = None
     runbooks_url: str | None = None  # default: https://hubops.<domain>/runbooks/
+    watchdog: SecretRef | None = None  # URL of a dead man's switch: it is told every minute that alerts arrive
+
+
+class MonitoringConfig(Strict, frozen=True):
+    """What Prometheus may use; each replica the same."""
+
+    retention_days: Positive = 30
+    volume_gib: Positive = 100  # 500,000 series every 30 s, for 30 days
+    memory: str = "6Gi"  # Kubernetes' quantity
 
 
 class OidcConfig(Strict, frozen=True):
@@ -211,6 +220,7 @@ class PlatformConfig(Strict, frozen=True):
     applications: dict[str, ApplicationConfig] = {}
     teams: dict[str, TeamConfig] = {}
     alerting: AlertingConfig = AlertingConfig()
+    monitoring: MonitoringConfig = MonitoringConfig()
     oidc: OidcConfig | None = None
     remote_write: tuple[RemoteWriteConfig, ...] = ()
     logging: LoggingConfig | None = None

@@ -23,6 +23,7 @@ from hubops.config.platform import (
     IngressConfig,
     LoggingConfig,
     MeshConfig,
+    MonitoringConfig,
     NetworkConfig,
     ObjectStoreConfig,
     OidcConfig,
@@ -74,6 +75,7 @@ class Site:
     teams: dict[str, TeamConfig]
     team_label: str
     alerting: AlertingConfig
+    monitoring: MonitoringConfig
     oidc: OidcConfig | None
     remote_write: tuple[RemoteWriteConfig, ...]
     logging: LoggingConfig
@@ -126,6 +128,7 @@ def _problems(platform: PlatformConfig) -> Problems:
     yield from _teams(platform)
     yield from _applications(platform)
     yield from _stores(platform)
+    yield from _remote_write(platform)
     yield from _identities(platform)
     yield from _references(platform, "")
 
@@ -311,6 +314,19 @@ def _stores(platform: PlatformConfig) -> Problems:
             yield key, "holds a password; write the URL without it and name a Secret, {secret: NAME, key: KEY}"
 
 
+def _remote_write(platform: PlatformConfig) -> Problems:
+    for index, each in enumerate(platform.remote_write):
+        key = f"remote_write[{index}]"
+        if urlsplit(each.url).scheme not in ("http", "https") or not urlsplit(each.url).hostname:
+            yield f"{key}.url", "is no URL; write it in full, such as https://mimir.example.com/api/v1/push"
+        if bool(each.username) != bool(each.password):
+            yield key, "needs username and password, both as {secret: NAME, key: KEY}"
+        if sum(map(bool, (each.username or each.password, each.bearer, each.sigv4_region))) > 1:
+            yield key, "has more than one way to log in; keep one of username and password, bearer, sigv4_region"
+        if each.sigv4_region and platform.cloud != "aws":
+            yield f"{key}.sigv4_region", "needs cloud aws: the role in identities.prometheus signs the requests"
+
+
 def _urls(platform: PlatformConfig) -> Iterator[tuple[str, str]]:
     yield from ((f"remote_write[{index}].url", each.url) for index, each in enumerate(platform.remote_write))
     if platform.oidc:
@@ -337,6 +353,7 @@ def _identities(platform: PlatformConfig) -> Problems:
         "loki": bool(platform.logging and not platform.logging.store.credentials),
         "velero": bool(platform.backup and not platform.backup.credentials),
         "external-secrets": "external-secrets" in platform.parts and not platform.secret_store.vault,
+        "prometheus": any(each.sigv4_region for each in platform.remote_write),
     }
     for name, missing in needed.items():
         if missing and name not in platform.identities:

@@ -82,6 +82,31 @@ WRONG = [
         ["linkerd"],
         r"parts\[0\]: 'linkerd' is not one of istio, external-secrets",
     ),
+    (
+        "aws",
+        "platform.remote_write",
+        [{"url": "mimir:9009/push"}],
+        r"remote_write\[0\]\.url: is no URL; write it in full",
+    ),
+    (
+        "gcp",
+        "platform.remote_write",
+        [{"url": "https://a/b", "username": {"secret": "a", "key": "b"}}],
+        r"remote_write\[0\]: needs username and password",
+    ),
+    (
+        "aws",
+        "platform.remote_write",
+        [{"url": "https://a/b", "sigv4_region": "x", "bearer": {"secret": "a", "key": "b"}}],
+        r"remote_write\[0\]: has more than one way to log in",
+    ),
+    (
+        "gcp",
+        "platform.remote_write",
+        [{"url": "https://a/b", "sigv4_region": "eu-central-1"}],
+        r"remote_write\[0\]\.sigv4_region: needs cloud aws",
+    ),
+    ("aws", "platform.identities.prometheus", MISSING, r"identities\.prometheus: is missing; write the ARN"),
 ]
 
 
