@@ -4,47 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from hubops.stack.render import Rendered
 from tests.stack import constraint_kinds
+from tests.stack.manifests import Document
 from tests.testbed.api import Api, Object, concurrently, load
 from tests.testbed.errors import TestbedError
 from tests.testbed.process import poll
 
 CRDS = Path(__file__).parents[1] / "crds"
-_SEPARATOR = re.compile(r"^---(?:[ \t].*)?$", re.MULTILINE)
 _WARNING = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
-
-
-@dataclass(frozen=True)
-class Document:
-    """One object of a manifest: its text as the user gets it, and where that stands."""
-
-    file: str
-    text: str
-    namespace: str | None  # where it goes when it names none itself
-    component: str
-
-    @property
-    def object(self) -> Object:
-        return dict(yaml.load(self.text, Loader=yaml.CSafeLoader))
-
-    def __str__(self) -> str:
-        meta = self.object["metadata"]
-        return f"{self.file}: {self.object['kind']} {meta['name']}"
-
-
-def documents(component: Rendered) -> Iterator[Document]:
-    """The documents of all manifests of *component*, each as text: a parsed one no longer shows duplicate keys."""
-    for file in component.manifests:
-        for text in _SEPARATOR.split(file.text):
-            if yaml.load(text, Loader=yaml.CSafeLoader) is not None:
-                yield Document(file.path, text, component.component.namespace, component.name)
 
 
 class KindServer:
@@ -75,13 +45,17 @@ class KindServer:
 
     def namespaced(self, document: Document) -> bool:
         """Whether objects of the kind of *document* live in a namespace. Raises TestbedError for an unknown kind."""
-        return self.api.namespaced(document.object["apiVersion"], document.object["kind"])
+        return self.api.namespaced(document.object["apiVersion"], document.kind)
 
-    def objections(self, document: Document, *, dry_run: bool = True) -> list[str]:
-        """What the server says against *document*: errors, unknown and duplicate fields, warnings. Best: nothing.
+    def objections(self, document: Document) -> list[str]:
+        """What the server says against *document*: errors, unknown and duplicate fields, warnings. Best: nothing."""
+        return self._applied(document, dryRun="All")
 
-        Without *dry_run* the object is stored.
-        """
+    def store(self, document: Document) -> list[str]:
+        """Like `objections`, and the object is there afterwards."""
+        return self._applied(document)
+
+    def _applied(self, document: Document, **params: str) -> list[str]:
         obj = document.object
         metadata: dict[str, Any] = {"namespace": document.namespace, **obj["metadata"]}
         try:
@@ -91,8 +65,7 @@ class KindServer:
         answer = self.api.session.patch(
             self.api.server + path,
             data=document.text.encode(),
-            params={"fieldManager": "hubops", "force": "true", "fieldValidation": "Strict"}
-            | ({"dryRun": "All"} if dry_run else {}),
+            params={"fieldManager": "hubops", "force": "true", "fieldValidation": "Strict", **params},
             headers={"Content-Type": "application/apply-patch+yaml"},
             timeout=30,
         )

@@ -8,56 +8,24 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 
 import pytest
 
-from hubops import content
-from tests.stack.apiserver import Document, KindServer, documents
-from tests.stack.rendered import SITES, STACKS, rendered
+from tests.stack.apiserver import KindServer
+from tests.stack.manifests import EVERYWHERE, Document, documents, namespaces
+from tests.stack.rendered import rendered
 from tests.testbed.api import concurrently
-from tests.testbed.bed import Testbed
 
-STACK_FILES = [name for name in STACKS if (content.folder("deploy") / name).is_file()]
-EVERYWHERE = [(stack, site) for stack in STACK_FILES for site in SITES]
 #: Namespaces that every cluster has.
 GIVEN = {"default", "kube-system", "kube-public", "kube-node-lease"}
 #: Warnings that are no mistake of ours, and why.
 REASONED: dict[str, str] = {}
 
 
-def of(stack: str, site: str) -> list[Document]:
-    return [document for component in rendered(site, stack).values() for document in documents(component)]
-
-
-def namespaces_of(stack: str, site: str) -> dict[str, Document]:
-    return {doc.object["metadata"]["name"]: doc for doc in of(stack, site) if doc.object["kind"] == "Namespace"}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[KindServer]:
-    """The API server with every kind and every namespace of the stacks."""
-    bed = Testbed.start(bare=True)
-    try:
-        server = KindServer(bed.api)
-        everything = [document for where in EVERYWHERE for document in of(*where)]
-        templates = {
-            template["metadata"]["name"]: template
-            for template in (document.object for document in everything)
-            if template["kind"] == "ConstraintTemplate"
-        }
-        server.serve_constraints(templates.values())
-        spaces = {name: doc for where in EVERYWHERE for name, doc in namespaces_of(*where).items()}
-        refused = concurrently(lambda document: server.objections(document, dry_run=False), spaces.values())
-        assert not any(refused), refused
-        yield server
-    finally:
-        bed.stop()
-
-
 @pytest.mark.parametrize(("stack", "site"), EVERYWHERE)
 def test_every_object_is_accepted(server: KindServer, stack: str, site: str) -> None:
-    everything = of(stack, site)
+    everything = documents(stack, site)
+    assert everything
     said = zip(everything, concurrently(server.objections, everything), strict=True)
     found = [f"{document}: {each}" for document, all_said in said for each in all_said if not reasoned(each)]
     assert not found, "\n".join(found)
@@ -70,11 +38,11 @@ def reasoned(objection: str) -> bool:
 @pytest.mark.parametrize(("stack", "site"), EVERYWHERE)
 def test_no_two_components_make_the_same_object(server: KindServer, stack: str, site: str) -> None:
     made: dict[tuple[str, str, str | None, str], list[str]] = defaultdict(list)
-    for document in of(stack, site):
+    for document in documents(stack, site):
         obj = document.object
         namespace = obj["metadata"].get("namespace") or document.namespace if server.namespaced(document) else None
         group = obj["apiVersion"].rpartition("/")[0]
-        made[group, obj["kind"], namespace, obj["metadata"]["name"]].append(f"{document.component} ({document.file})")
+        made[group, document.kind, namespace, document.name].append(f"{document.component} ({document.file})")
     assert {key: makers for key, makers in made.items() if len(makers) > 1} == {}
 
 
@@ -82,12 +50,12 @@ def test_no_two_components_make_the_same_object(server: KindServer, stack: str, 
 def test_every_namespace_that_is_used_is_made(server: KindServer, stack: str, site: str) -> None:
     components = rendered(site, stack).values()
     used = {component.component.namespace or "" for component in components if component.values or component.manifests}
-    for document in of(stack, site):
+    for document in documents(stack, site):
         if server.namespaced(document):
             namespace = document.object["metadata"].get("namespace") or document.namespace
             assert namespace, f"{document} names no namespace, and its component has none"
             used.add(namespace)
-    assert used - {""} - GIVEN - namespaces_of(stack, site).keys() == set()
+    assert used - {""} - GIVEN - namespaces(stack, site).keys() == set()
 
 
 SERVICE_MONITOR = """
