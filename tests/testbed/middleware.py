@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tests.testbed import exporters
 from tests.testbed.observability import Target
 from tests.testbed.source import Sample
 
@@ -103,8 +104,14 @@ def targets() -> Iterator[Target]:
         "ingress-nginx-controller-metrics",
         Sample("nginx_ingress_controller_config_last_reload_successful", reloaded, 1.0),
         *ingress_samples("shop", "shop", "frontend"),
+        *exporters.nginx_samples(reloaded),
     )
-    yield target("payments", "postgres-metrics", *postgres_samples(40.0))
-    yield target("data", "redis-metrics", *redis_samples(1.0, "allkeys-lru"))
-    yield target("data", "kafka-exporter", *kafka_samples("ingest", 5000.0))
+    postgres = [*postgres_samples(40.0), *exporters.postgres_samples("ledger")]
+    redis = [*redis_samples(1.0, "allkeys-lru"), *exporters.redis_samples()]
+    yield target("payments", "postgres-metrics", *postgres, pod="postgres-0")
+    yield target("data", "redis-metrics", *redis, pod="redis-0")
+    # An exporter beside each broker: both see all of Kafka.
+    for broker in range(2):
+        kafka = [*kafka_samples("ingest", 5000.0), *exporters.kafka_samples("ingest", "events")]
+        yield target("data", "kafka-exporter", *kafka, instance=f"10.244.9.{broker}:9308", pod=f"kafka-{broker}")
     yield target("kube-system", "kube-etcd", *etcd_samples())

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tests.testbed import middleware, stack_metrics
+from tests.testbed import exporters, middleware, stack_metrics
 from tests.testbed.observability import Target
 from tests.testbed.source import Sample
 
@@ -146,6 +146,7 @@ def _node_exporter(node: str, pod: str) -> Target:
     }
     samples += [Sample(name, {}, value) for name, value in values.items()]
     samples.append(Sample("node_time_seconds", {}, time.time(), 1.0))
+    samples.append(Sample("node_uname_info", {"nodename": node, "sysname": "Linux", "machine": "x86_64"}, 1.0))
     disks = {"size_bytes": 100.0 * GI, "avail_bytes": 58.0 * GI, "files": 6.5e6, "files_free": 6.1e6, "readonly": 0.0}
     samples += [Sample(f"node_filesystem_{name}", device, value) for name, value in disks.items()]
     labels = {
@@ -171,9 +172,15 @@ def application_target(namespace: str, app: str, pod: str, instance: str) -> Tar
         "endpoint": "http",
         "container": app,
     }
-    requests = [Sample("http_requests_total", {"code": "200", "method": "GET"}, 1e6, 12.0),
-                Sample("http_requests_total", {"code": "500", "method": "GET"}, 100.0, 0.002)]  # fmt: skip
-    return Target(f"app-{namespace}-{pod}", labels, tuple(requests))
+    route = {"method": "GET", "route": "/api/v1/items"}
+    samples = [Sample("http_requests_total", route | {"code": "200"}, 1e6, 12.0),
+               Sample("http_requests_total", route | {"code": "500"}, 100.0, 0.002)]  # fmt: skip
+    durations = {"0.05": 0.7, "0.25": 0.97, "1": 1.0}
+    samples += middleware.histogram("http_request_duration_seconds", route, 12.0, durations)
+    pool = {"in_use": 3.0, "max_open": 10.0}
+    samples += [Sample(f"go_sql_{name}_connections", {"db_name": "ledger"}, value) for name, value in pool.items()]
+    samples.append(Sample("go_sql_wait_count_total", {"db_name": "ledger"}, 4.0))
+    return Target(f"app-{namespace}-{pod}", labels, tuple(samples))
 
 
 def coredns_target(key: str, pod: str, instance: str, failing: float = 0.02) -> Target:
@@ -214,6 +221,7 @@ def targets(bed: Testbed) -> list[Target]:
                  "service": "kubernetes", "endpoint": "https"}  # fmt: skip
     answered = Sample("apiserver_request_total", {"code": "200"}, 1e6, 40.0)
     found.append(Target("apiserver", apiserver, (answered, *middleware.api_server_samples())))
+    found.append(middleware.target("hubops", "pushgateway", *exporters.hubops_samples()))
     return [*found, *middleware.targets(), *stack_metrics.targets()]
 
 
