@@ -81,6 +81,12 @@ FAMILIES: dict[str, Family] = {
         ldflags="-s -w -X github.com/grafana/loki/v3/pkg/util/build.Version=3.7.8",
         version_args=("-version",),
     ),
+    "promtail": Family(
+        (".",),  # our own main.go around its packages
+        {"promtail": "promtail"},
+        fits=r"promtail, version v?(2\.[89]|3)\.",
+        version_args=("-version",),
+    ),
     # What Gatekeeper decides, without a cluster.
     "gatekeeper": Family(
         ("github.com/open-policy-agent/gatekeeper/v3/cmd/gator",),
@@ -139,8 +145,9 @@ def _fitting(program: str, version_args: Iterable[str], fits: str) -> Path | Non
 
 def _cached(name: str, family: Family) -> Path:
     digest = hashlib.sha256()
-    for file in ("go.mod", "go.sum"):
-        digest.update((MODULES / (family.module or name) / file).read_bytes())
+    folder = MODULES / (family.module or name)
+    for file in ("go.mod", "go.sum", *sorted(each.name for each in folder.glob("*.go"))):
+        digest.update((folder / file).read_bytes())
     digest.update(repr((family.packages, family.programs, family.ldflags, _go_version())).encode())
     return cache_home() / f"{name}-{digest.hexdigest()[:16]}" / "bin"
 
