@@ -32,16 +32,8 @@ class KindServer:
 
     def _serve(self, definitions: list[Object]) -> None:
         concurrently(self.api.apply, definitions)
-        names = {each["metadata"]["name"] for each in definitions}
-        kinds = {each["spec"]["names"]["kind"] for each in definitions}
-        poll(lambda: names <= set(self._established()), "CustomResourceDefinitions established")
-        poll(lambda: all(map(self.api.serves, kinds)), "their kinds served")
-
-    def _established(self) -> Iterator[str]:
-        for definition in self.api.list("CustomResourceDefinition"):
-            conditions = definition.get("status", {}).get("conditions") or []
-            if any(each["type"] == "Established" and each["status"] == "True" for each in conditions):
-                yield definition["metadata"]["name"]
+        expected = {served for definition in definitions for served in _versions(definition["spec"])}
+        poll(lambda: expected <= self.api.served(), "the kinds of all CustomResourceDefinitions served")
 
     def namespaced(self, document: Document) -> bool:
         """Whether objects of the kind of *document* live in a namespace. Raises TestbedError for an unknown kind."""
@@ -71,3 +63,9 @@ class KindServer:
         )
         said = _WARNING.findall(answer.headers.get("Warning", ""))
         return said if answer.ok else [*said, answer.json()["message"]]
+
+
+def _versions(spec: Object) -> Iterator[tuple[str, str]]:
+    for version in spec["versions"]:
+        if version["served"]:
+            yield f"{spec['group']}/{version['name']}", spec["names"]["kind"]

@@ -66,8 +66,12 @@ class Api:
             return False
 
     def serves(self, kind: str) -> bool:
+        return any(known == kind for _, known in self.served())
+
+    def served(self) -> set[tuple[str, str]]:
+        """The API version (group/version) and kind of everything that is served now."""
         self._resources.cache_clear()
-        return any(known == kind for _, known, _, _ in self._resources())
+        return {(version, kind) for version, kind, _, _ in self._resources()}
 
     def has_group(self, group: str) -> bool:
         """Whether anything of the API *group* is served."""
