@@ -8,6 +8,8 @@ from typing import Annotated
 import msgspec
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
+WholePercent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 
 
 class Duration(timedelta):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from hubops.config.base import Duration, Positive, Strict
+from hubops.config.base import Duration, Percent, Positive, Strict, WholePercent
 
 Cloud = Literal["aws", "gcp", "azure", "none"]
 StorageClass = Literal["fast-ssd", "standard-ssd", "standard-hdd", "nfs-storage", "local-ssd"]
@@ -191,7 +191,10 @@ class SecretStoreConfig(Strict, frozen=True):
 
 class MeshConfig(Strict, frozen=True):
     zipkin: str | None = None  # host:port of a Zipkin-compatible collector
-    sampling_percent: float = 1.0
+    sampling_percent: Percent = 1.0
+    # Both need pods with the label `version`: stable and canary, blue and green. Without them all pods are alike.
+    canary_percent: WholePercent | None = None  # of the API's requests, to its canary
+    frontend_color: Literal["blue", "green"] | None = None  # the frontend that people see
 
 
 class PlatformConfig(Strict, frozen=True):
