@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
 from hubops import content
+from hubops.stack.render import Rendered
 from tests.stack.rendered import SITES, STACKS, rendered
 from tests.testbed.api import Object
 
@@ -57,3 +60,17 @@ def documents(stack: str, site: str) -> list[Document]:
 def namespaces(stack: str, site: str) -> dict[str, Document]:
     """The Namespaces among them, by name."""
     return {each.name: each for each in documents(stack, site) if each.kind == "Namespace"}
+
+
+def named(component: Rendered, *keys: str) -> Iterator[str]:
+    """Every text under one of *keys* in the values and manifests of *component*: names of what others have to make."""
+    yield from _texts([component.chart_values(), *component.objects()], keys)
+
+
+def _texts(settings: Any, keys: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(settings, dict):
+        yield from (settings[key] for key in keys if isinstance(settings.get(key), str) and settings[key])
+        settings = list(settings.values())
+    if isinstance(settings, list):
+        for value in settings:
+            yield from _texts(value, keys)

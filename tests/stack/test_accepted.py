@@ -12,7 +12,7 @@ from collections import defaultdict
 import pytest
 
 from tests.stack.apiserver import KindServer
-from tests.stack.manifests import EVERYWHERE, Document, documents, namespaces
+from tests.stack.manifests import EVERYWHERE, Document, documents, named, namespaces
 from tests.stack.rendered import rendered
 from tests.testbed.api import concurrently
 
@@ -56,6 +56,13 @@ def test_every_namespace_that_is_used_is_made(server: KindServer, stack: str, si
             assert namespace, f"{document} names no namespace, and its component has none"
             used.add(namespace)
     assert used - {""} - GIVEN - namespaces(stack, site).keys() == set()
+
+
+@pytest.mark.parametrize(("stack", "site"), EVERYWHERE)
+def test_every_priority_class_that_is_named_is_made(stack: str, site: str) -> None:
+    made = {document.name for document in documents(stack, site) if document.kind == "PriorityClass"}
+    used = {(name, each) for name, every in rendered(site, stack).items() for each in named(every, "priorityClassName")}
+    assert {each for each in used if each[1] not in made | {"system-cluster-critical", "system-node-critical"}} == set()
 
 
 SERVICE_MONITOR = """
