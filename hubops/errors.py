@@ -4,7 +4,9 @@
     ├── UsageError                  64  a flag or argument that cannot be used
     ├── ConfigError                 64  hubops.yaml, a check file or an environment variable that cannot be used
     ├── SnapshotError               64  a snapshot file that is damaged, truncated, foreign or from the future
+    ├── Locked                      75  another run that changes the cluster is at work
     ├── ClusterUnreachable          69  the API server did not answer, or refused the credentials
+    ├── StepFailed                  2   a step of an installation did not come to its end; the next run goes on from it
     └── SourceError                     one source could not be read (becomes *unknown*, never the end of a run)
         ├── Retryable                   may work when tried again: connection lost, 429, 5xx
         └── Permanent                   will not work when tried again: 401, 403, 404, a bad query
@@ -54,6 +56,18 @@ class SnapshotError(HubopsError):
     """A snapshot file that cannot be trusted: damaged, truncated, foreign, or written by a newer hubops."""
 
     exit_code = Exit.USAGE
+
+
+class Locked(HubopsError):
+    """Another run holds the lock, and is alive."""
+
+    exit_code = Exit.LOCKED
+
+
+class StepFailed(HubopsError):
+    """A step that changes a cluster did not come to its end. Nothing else was damaged; the next run goes on from it."""
+
+    exit_code = Exit.CRITICAL
 
 
 class ClusterUnreachable(HubopsError):

@@ -74,6 +74,20 @@ FAMILIES: dict[str, Family] = {
         ldflags="-s -w -X github.com/prometheus/common/version.Version=v2.18.0",
         version_args=("version",),
     ),
+    "helm": Family(
+        ("helm.sh/helm/v3/cmd/helm",),
+        {"helm": "helm"},
+        fits=r"v3\.(1[2-9]|2\d)\.",
+        ldflags="-s -w -X helm.sh/helm/v3/internal/version.version=v3.22.0",
+        version_args=("version", "--short"),
+    ),
+    "helm4": Family(
+        ("helm.sh/helm/v4/cmd/helm",),
+        {"helm4": "helm"},
+        fits=r"v4\.",
+        ldflags="-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1",
+        version_args=("version", "--short"),
+    ),
     "loki": Family(
         ("github.com/grafana/loki/v3/cmd/loki",),
         {"loki": "loki"},
@@ -93,6 +107,14 @@ FAMILIES: dict[str, Family] = {
         {"gator": "gator"},
         fits=r"gator version v3\.(1[5-9]|2\d)\.",
         ldflags="-s -w -X github.com/open-policy-agent/gatekeeper/v3/pkg/version.Version=v3.23.1",
+    ),
+    # What Istio thinks of its objects, without a cluster. Its releases carry no tag that Go knows: a commit of its master.
+    "istio": Family(
+        ("istio.io/istio/istioctl/cmd/istioctl",),
+        {"istioctl": "istioctl"},
+        fits=r"client version: 1\.(2\d|3\d)",
+        ldflags="-s -w -X istio.io/istio/pkg/version.buildVersion=1.31-20260827",
+        version_args=("version", "--remote=false"),
     ),
 }
 

@@ -23,3 +23,11 @@ class Unauthorized(Permanent):
 
 class PlainHttp(Permanent):
     """The port speaks TLS, and was asked without."""
+
+
+class Conflict(Permanent):
+    """Somebody else owns a field with another value, or has changed the object in the meantime."""
+
+
+class AlreadyExists(Permanent):
+    """There is an object of that name."""

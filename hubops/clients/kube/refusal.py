@@ -17,6 +17,8 @@ from hubops.model.text import inert
 SERVER = "the API server"
 #: The verb of what may not be impersonated is "impersonate", or "impersonate-on:user-info:list" (KEP-5284).
 _FORBIDDEN = re.compile(r'User "(?P<user>[^"]*)" cannot (?P<verb>[\w:-]+) resource "(?P<resource>[^"]*)"')
+#: How server-side apply refuses a field that the kind does not have, or one of another type.
+_WRONG_FIELD = b"failed to create typed patch object"
 #: How Go's net/http answers on a port that speaks TLS.
 _PLAIN_HTTP = b"Client sent an HTTP request to an HTTPS server"
 
@@ -36,7 +38,10 @@ def refusal(response: Response, wanted: str) -> SourceError:
         return Permanent(_forbidden(response, wanted), status=status)
     if status == 410:
         return Expired(f"{SERVER} no longer has the rest of this list (410)", status=status)
-    return answer.refusal(response, SERVER)
+    error = answer.refusal(response, SERVER)
+    if _WRONG_FIELD in response.body:  # answered with 500, but no other attempt will be taken
+        return Permanent(str(error), status=422)
+    return error
 
 
 def _forbidden(response: Response, wanted: str) -> str:

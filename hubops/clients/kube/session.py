@@ -1,6 +1,7 @@
 """One question to the API server: answered completely, within its time, or an error that says what is wrong.
 
-Every question is a GET but one: what the user may do is asked with a POST, of which the server stores nothing.
+A `KubeClient` asks with GET, and with one POST of which the server stores nothing: what the user may do. All else is
+for `KubeWriter` alone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from typing import Literal
+from urllib.parse import urlencode
 
 import msgspec
 import urllib3
@@ -26,6 +28,8 @@ JSON = "application/json"
 #: The only path that hubops posts to (authorization.k8s.io/v1 SelfSubjectAccessReview).
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _CHUNK = 2**16
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +63,11 @@ class Session:
     def review(self, document: bytes, timeout: float) -> Response:
         """The answer to a SelfSubjectAccessReview, whatever its status; raises as `get` does."""
         request = Request(path=REVIEWS)
-        return self._complete(request, self._open("POST", request, timeout, document), timeout, None)
+        return self.send("POST", request, timeout, document)
+
+    def send(self, method: Method, request: Request, timeout: float, document: bytes, media: str = JSON) -> Response:
+        """The answer to *document* of the type *media*, whatever its status; raises as `get` does."""
+        return self._complete(request, self._open(method, request, timeout, document, media), timeout, None)
 
     def _complete(
         self, request: Request, answer: urllib3.BaseHTTPResponse, timeout: float, give_up: float | None
@@ -76,19 +84,19 @@ class Session:
             answer.close()
 
     def _open(
-        self, method: Literal["GET", "POST"], request: Request, timeout: float, body: bytes | None = None
+        self, method: Method, request: Request, timeout: float, body: bytes | None = None, media: str = JSON
     ) -> urllib3.BaseHTTPResponse:
         headers = self.access.headers()
         encoding = "gzip" if self.access.compressed else "identity"
         headers.update({**request.headers, "Accept": request.accept, "Accept-Encoding": encoding})
         if body is not None:
-            headers["Content-Type"] = JSON
+            headers["Content-Type"] = media
         connect = min(timeout, CONNECT_TIMEOUT)
         try:
             answer = self.access.pool.request(
                 method,
-                self.access.server + request.path,
-                **({"fields": request.params} if body is None else {"body": body}),
+                self.access.server + request.path + (f"?{urlencode(request.params)}" if request.params else ""),
+                body=body,
                 headers=headers,
                 timeout=urllib3.Timeout(connect=connect, read=timeout),
                 retries=False,

@@ -1,0 +1,61 @@
+"""What proves that a component works, and how long it is waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from hubops.bootstrap.target import Target
+from hubops.clients.retry import Deadline
+from hubops.errors import Permanent, SourceError, StepFailed
+from hubops.stack.render import Rendered
+from hubops.stack.site import Site
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a gate saw. "untried": it cannot be tried here, for the reason in `words`; that is said, and no failure."""
+
+    state: Literal["passed", "waiting", "untried"]
+    words: str
+
+
+Gate = Callable[[Target, Site, Rendered], Verdict]
+
+
+def passed(words: str) -> Verdict:
+    return Verdict("passed", words)
+
+
+def waiting(words: str) -> Verdict:
+    return Verdict("waiting", words)
+
+
+def untried(words: str) -> Verdict:
+    return Verdict("untried", words)
+
+
+def awaited(
+    ask: Callable[[], Verdict], deadline: Deadline, say: Callable[[str], None], *, every: float = 2.0
+) -> Verdict:
+    """The verdict of *ask* once it is no longer "waiting"; *say* is told what is waited for whenever that changes.
+
+    What cannot be read at the moment is waited for too. Raises StepFailed with the last words when time is over.
+    """
+    said = ""
+    while True:
+        try:
+            verdict = ask()
+        except SourceError as error:
+            verdict = waiting(str(error))
+        if verdict.state != "waiting":
+            return verdict
+        if verdict.words != said:
+            say(verdict.words)
+            said = verdict.words
+        deadline.pause(every)
+        try:
+            deadline.bound(every)
+        except Permanent:
+            raise StepFailed(f"{said} (after {deadline.seconds:.0f} s)") from None

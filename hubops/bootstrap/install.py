@@ -1,0 +1,228 @@
+"""Installs one component, in steps that can each be done again: a killed run is continued by the next."""
+
+from __future__ import annotations
+
+import secrets
+import string
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+from hubops.bootstrap.gate import Gate, Verdict, awaited, passed, waiting
+from hubops.bootstrap.plan import ComponentPlan, ObjectPlan, ReleasePlan, objects_of, placed, plan
+from hubops.bootstrap.ready import WORKLOADS, waits_for
+from hubops.bootstrap.record import Record, Records, Ref, refs
+from hubops.bootstrap.target import Target, values_text
+from hubops.clients.kube.errors import AlreadyExists, NotServed
+from hubops.clients.retry import Deadline
+from hubops.errors import Permanent, Retryable, SourceError, StepFailed
+from hubops.stack.render import Rendered
+from hubops.stack.site import Site
+from hubops.stack.structure import GeneratedSecret
+
+Manifest = dict[str, Any]
+_ALPHABET = string.ascii_letters + string.digits
+#: Written first, because others live in them or name them.
+_FIRST = ("Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass", "ServiceAccount")
+
+
+class Progress(Protocol):
+    def __call__(self, component: str, words: str) -> None: ...
+
+
+@dataclass
+class Installation:
+    """One run over the components of a stack; its methods may be called for several components at once."""
+
+    target: Target
+    site: Site
+    records: Records
+    gates: Mapping[str, Gate]
+    timeout: float  # seconds for one component
+    say: Progress
+    verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
+    _writing: threading.Lock = field(default_factory=threading.Lock)
+
+    def install(self, rendered: Rendered) -> None:
+        """Bring one component to what *rendered* says, and wait until its gates pass.
+
+        Raises StepFailed that names the step, and SourceError where the cluster no longer answers.
+        """
+        name, deadline = rendered.name, Deadline(self.timeout)
+        say = partial(self.say, name)
+        planned = self._planned(rendered)
+        if planned.problem:
+            raise StepFailed(planned.problem)
+        if planned.changes or not self._complete(name):
+            self.changed.append(name)
+            self._begin(planned)
+            self._definitions(planned, deadline, say)
+            self._secrets(rendered)
+            if planned.release:
+                self._release(planned, planned.release, deadline, say)
+            self._manifests(rendered, deadline, say)
+            self._remove(planned.objects, say)
+        self.verify(rendered, deadline)
+        if name in self.changed:
+            self._end(planned)
+        say("done" if name in self.changed else "unchanged")
+
+    def verify(self, rendered: Rendered, deadline: Deadline) -> None:
+        """Wait until what the component runs is ready, then for each of its gates. Raises StepFailed."""
+        say = partial(self.say, rendered.name)
+        awaited(partial(self._ready, rendered), deadline, say)
+        for name in rendered.component.gates:
+            say(f"gate {name}")
+            verdict = awaited(partial(self.gates[name], self.target, self.site, rendered), deadline, say)
+            self.verdicts.setdefault(rendered.name, {})[name] = verdict
+
+    def _planned(self, rendered: Rendered) -> ComponentPlan:
+        self.say(rendered.name, "planning")
+        pin = rendered.component.chart
+        releases = self.target.helm.releases([pin.release or pin.name]) if pin else ()
+        return plan(self.target, rendered, self.records.known.get(rendered.name), releases)
+
+    def _complete(self, name: str) -> bool:
+        record = self.records.known.get(name)
+        return record is not None and record.complete
+
+    def _begin(self, planned: ComponentPlan) -> None:
+        """Note what is about to be written, beside what the last run wrote."""
+        before = self.records.known.get(planned.name)
+        known = before.objects if before else ()
+        self._note(planned, tuple(sorted({*known, *refs(planned.rendered.objects())})), complete=False)
+
+    def _end(self, planned: ComponentPlan) -> None:
+        self._note(planned, refs(planned.rendered.objects()), complete=True)
+
+    def _note(self, planned: ComponentPlan, objects: tuple[Ref, ...], *, complete: bool) -> None:
+        component, chart = planned.rendered.component, planned.rendered.component.chart
+        record = Record(
+            component=planned.name,
+            chart=chart.name if chart else "",
+            version=chart.version if chart else "",
+            release=f"{component.namespace}/{chart.release or chart.name}" if chart else "",
+            objects=objects,
+            complete=complete,
+            needs=component.needs,
+        )
+        with self._writing:
+            self.records.write(record)
+
+    def _definitions(self, planned: ComponentPlan, deadline: Deadline, say: Callable[[str], None]) -> None:
+        """The chart's CRDs: Helm installs them once and never again, so hubops does, and takes them over from it."""
+        if not planned.chart or all(each.action == "keep" for each in planned.crds):
+            return
+        say("custom resource definitions")
+        definitions = objects_of(self.target.helm.crds(planned.chart))
+        for item in definitions:
+            self._apply(item, deadline, say, take_over=True)
+        awaited(partial(self._waits, definitions), deadline, say)
+
+    def _secrets(self, rendered: Rendered) -> None:
+        for each in rendered.component.generates:
+            try:
+                self.target.cluster.create(_generated(each, rendered.component.namespace or ""))
+            except AlreadyExists:
+                continue  # made by an earlier run, or by the operator: either way it stays
+
+    def _release(
+        self, planned: ComponentPlan, release: ReleasePlan, deadline: Deadline, say: Callable[[str], None]
+    ) -> None:
+        if release.action == "keep" or planned.chart is None:
+            return
+        if release.status.startswith("pending-") or release.status == "uninstalling":
+            self._repair(release, deadline, say)
+        say(f"helm {'install' if release.action == 'install' else 'upgrade'} {release.after}")
+        values = values_text(planned.rendered)
+
+        def upgrade() -> Verdict:
+            left = max(deadline.remaining(), 30.0)
+            self.target.helm.upgrade(planned.chart, release.name, release.namespace, values, timeout=left)  # type: ignore[arg-type]
+            return passed("")
+
+        try:
+            awaited(_only_passing(upgrade), deadline, say)
+        except Permanent as error:
+            raise StepFailed(str(error)) from error
+
+    def _repair(self, release: ReleasePlan, deadline: Deadline, say: Callable[[str], None]) -> None:
+        """Undo what a killed Helm left half done: back to the last revision that was deployed, or to nothing."""
+        helm, left = self.target.helm, deadline.remaining()
+        deployed = [each for each in helm.history(release.name, release.namespace) if each.status == "deployed"]
+        if deployed:
+            say(f"{release.status} was left behind; back to revision {deployed[-1].revision}")
+            helm.rollback(release.name, release.namespace, deployed[-1].revision, timeout=left)
+        else:
+            say(f"{release.status} was left behind; removing it")
+            helm.uninstall(release.name, release.namespace, timeout=left)
+
+    def _manifests(self, rendered: Rendered, deadline: Deadline, say: Callable[[str], None]) -> None:
+        items = sorted(rendered.objects(), key=lambda item: item["kind"] not in _FIRST)
+        for number, item in enumerate(items, start=1):
+            if number % 20 == 1:
+                say(f"manifests {number} of {len(items)}")
+            self._apply(item, deadline, say)
+
+    def _apply(
+        self, item: Manifest, deadline: Deadline, say: Callable[[str], None], *, take_over: bool = False
+    ) -> None:
+        """Apply *item*, again while its kind is not served yet or a webhook of a pod that starts does not answer."""
+
+        def attempt() -> Verdict:
+            try:
+                self.target.cluster.apply(item, take_over=take_over)
+            except NotServed as error:
+                return waiting(str(error))
+            except Permanent as error:
+                [ref] = refs([item])
+                raise StepFailed(f"{ref}: {error}") from error
+            return passed("")
+
+        awaited(attempt, deadline, say)
+
+    def _remove(self, objects: Iterable[ObjectPlan], say: Callable[[str], None]) -> None:
+        for each in objects:
+            if each.action == "delete":
+                say(f"{each.ref} is no longer part of it: removing it")
+                try:
+                    self.target.cluster.delete(each.ref.item())
+                except NotServed:
+                    continue  # gone with its kind
+
+    def _ready(self, rendered: Rendered) -> Verdict:
+        objects: list[Manifest] = list(rendered.objects())
+        if chart := rendered.component.chart:
+            namespace = rendered.component.namespace or ""
+            installed = objects_of(self.target.helm.manifest(chart.release or chart.name, namespace))
+            objects += [placed(item, namespace) if item["kind"] in WORKLOADS else item for item in installed]
+        return self._waits(objects)
+
+    def _waits(self, objects: Iterable[Manifest]) -> Verdict:
+        left = waits_for(self.target.cluster, objects)
+        more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+        return waiting(left[0] + more) if left else passed("")
+
+
+def _only_passing(ask: Callable[[], Verdict]) -> Callable[[], Verdict]:
+    """*ask*, of whose errors only those are waited for that may pass by themselves."""
+
+    def asked() -> Verdict:
+        try:
+            return ask()
+        except Retryable as error:
+            return waiting(str(error))
+        except SourceError as error:
+            raise StepFailed(str(error)) from error
+
+    return asked
+
+
+def _generated(secret: GeneratedSecret, namespace: str) -> Manifest:
+    values = {key: "".join(secrets.choice(_ALPHABET) for _ in range(length)) for key, length in secret.random.items()}
+    labels = {"app.kubernetes.io/managed-by": "hubops"}
+    metadata = {"name": secret.name, "namespace": namespace, "labels": labels}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {**secret.fixed, **values}}

@@ -1,0 +1,137 @@
+"""One installation at a time: a Lease in the namespace hubops, renewed while it runs, taken over from a dead holder."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from hubops.clients.kube.errors import AlreadyExists, Conflict
+from hubops.clients.kube.writer import KubeWriter
+from hubops.errors import Locked, SourceError
+
+NAMESPACE = "hubops"
+NAME = "bootstrap"
+#: Seconds without renewal after which a holder counts as dead; the length that Kubernetes' own leader elections use is
+#: 15, of processes that do nothing else and are not on a laptop.
+DURATION = 30
+_RENEW = DURATION / 3
+
+
+@contextmanager
+def held(cluster: KubeWriter, *, waiting: Callable[[str], None], lost: Callable[[], None]) -> Iterator[None]:
+    """Holds the lock of the cluster while the block runs.
+
+    Of a holder that does not renew, the lock is taken over once DURATION has passed on this machine's clock, so that
+    no two clocks are compared; *waiting* is told whom that is. *lost* is called, in another thread, when the lock could
+    not be renewed in time. Raises Locked where a holder is alive.
+    """
+    lock = _Lock(cluster)
+    lock.take(waiting)
+    stop = threading.Event()
+    thread = threading.Thread(target=lock.keep, args=(stop, lost), name="lock", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        lock.release()
+
+
+class _Lock:
+    def __init__(self, cluster: KubeWriter) -> None:
+        self._cluster = cluster
+        self._identity = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+        self._lease: dict[str, Any] = {}
+
+    def take(self, waiting: Callable[[str], None]) -> None:
+        seen, since = None, time.monotonic()
+        while True:
+            current = self._cluster.read(_lease({}))
+            if current is None:
+                if self._try(partial(self._cluster.create, _lease(self._spec()))):
+                    return
+                continue
+            spec = current.get("spec") or {}
+            holder = spec.get("holderIdentity") or ""
+            if not holder or _is_dead_here(holder) or (seen == spec and time.monotonic() - since > DURATION):
+                if self._try(partial(self._cluster.replace, current | {"spec": self._spec(spec)})):
+                    return
+                continue
+            if seen is None:
+                waiting(holder)
+            elif seen != spec:
+                raise Locked(f"another bootstrap is at work: {holder}, since {spec.get('acquireTime', 'a moment ago')}")
+            seen = spec
+            self._cluster.deadline.pause(1.0)
+            self._cluster.deadline.bound(1.0)
+
+    def keep(self, stop: threading.Event, lost: Callable[[], None]) -> None:
+        renewed = time.monotonic()
+        while not stop.wait(_RENEW):
+            try:
+                self._lease = self._cluster.replace(self._lease | {"spec": self._lease["spec"] | {"renewTime": _now()}})
+                renewed = time.monotonic()
+            except Conflict:
+                lost()
+                return
+            except SourceError:
+                if time.monotonic() - renewed > DURATION:
+                    lost()
+                    return
+
+    def release(self) -> None:
+        """Give it back, where it still is ours; what cannot be given back ends by itself."""
+        try:
+            self._cluster.replace(self._lease | {"spec": self._lease["spec"] | {"holderIdentity": ""}})
+        except SourceError:
+            return
+
+    def _try(self, write: Callable[[], dict[str, Any]]) -> bool:
+        try:
+            self._lease = write()
+        except (AlreadyExists, Conflict):
+            return False
+        return True
+
+    def _spec(self, before: dict[str, Any] | None = None) -> dict[str, Any]:
+        changes = int((before or {}).get("leaseTransitions") or 0) + (1 if before else 0)
+        return {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": DURATION,
+            "acquireTime": _now(),
+            "renewTime": _now(),
+            "leaseTransitions": changes,
+        }
+
+
+def _is_dead_here(holder: str) -> bool:
+    """Whether *holder* was a process of this machine that is gone."""
+    host, _, rest = holder.partition("/")
+    process = rest.partition("/")[0]
+    if host != socket.gethostname() or not process.isdigit():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _lease(spec: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"namespace": NAMESPACE, "name": NAME}
+    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

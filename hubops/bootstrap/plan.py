@@ -1,0 +1,205 @@
+"""What an installation would do to a cluster, asked of the cluster itself: nothing is written.
+
+Objects of manifests are applied as a dry run, so that defaults, webhooks and other owners have their say. What cannot
+be asked yet, because its kind or namespace comes with the installation, is planned by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import yaml
+
+from hubops.bootstrap.difference import Change, between, of_values
+from hubops.bootstrap.ready import WORKLOADS
+from hubops.bootstrap.record import Record, Ref, refs
+from hubops.bootstrap.target import Target
+from hubops.clients.helm import ChartFile, Release
+from hubops.clients.kube.errors import Conflict, NotServed
+from hubops.clients.kube.writer import KubeWriter
+from hubops.errors import Permanent
+from hubops.stack.render import Rendered
+
+Manifest = dict[str, Any]
+#: Kinds that charts write several objects as.
+_LISTS = ("ConfigMapList", "RoleList", "RoleBindingList", "ClusterRoleList", "ServiceMonitorList", "SecretList")
+#: Requests at once for the objects of one component.
+_AT_ONCE = 6
+
+
+@dataclass(frozen=True)
+class ObjectPlan:
+    """One object: created, changed, deleted, kept as it is, or not to be asked before `reason` is no more."""
+
+    ref: Ref
+    action: Literal["create", "change", "delete", "keep", "later"]
+    changes: tuple[Change, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ReleasePlan:
+    """One release of a chart. "repair": something ended while Helm was at work on it, or it failed."""
+
+    name: str
+    namespace: str
+    action: Literal["install", "upgrade", "repair", "keep"]
+    before: str = ""  # the chart that is installed
+    after: str = ""
+    values: tuple[Change, ...] = ()
+    objects: tuple[ObjectPlan, ...] = ()
+    status: str = ""
+
+
+@dataclass(frozen=True)
+class ComponentPlan:
+    """What would be done for one component; `problem` says why that cannot be said, or must not be done."""
+
+    name: str
+    rendered: Rendered
+    chart: ChartFile | None = None
+    crds: tuple[ObjectPlan, ...] = ()
+    release: ReleasePlan | None = None
+    objects: tuple[ObjectPlan, ...] = ()
+    problem: str | None = None
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything would be written."""
+        written = any(each.action != "keep" for each in (*self.crds, *self.objects))
+        return written or (self.release is not None and self.release.action != "keep")
+
+
+def plan(target: Target, rendered: Rendered, record: Record | None, releases: Iterable[Release]) -> ComponentPlan:
+    """The plan of one component. Raises Retryable and Permanent where the cluster, or the chart's repository, does not
+    answer; what the cluster refuses is the plan's `problem`.
+    """
+    chart = crds = release = None
+    problem = None
+    if rendered.component.chart:
+        chart = target.charts.fetch(rendered.component.chart)
+        crds = objects_of(target.helm.crds(chart))
+        release, problem = _release(target, rendered, chart, {each.name: each for each in releases})
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="plan") as pool:
+        definitions = tuple(pool.map(partial(_planned, target.cluster, take_over=True), crds or ()))
+        objects, refused = _objects(target.cluster, rendered, record, pool.map)
+    return ComponentPlan(rendered.name, rendered, chart, definitions, release, objects, problem or refused)
+
+
+def objects_of(text: str) -> list[Manifest]:
+    """The objects in a stream of YAML documents that Helm has printed, lists opened. Raises Permanent."""
+    try:
+        documents = [each for each in yaml.load_all(text, Loader=_Loader) if each]
+    except yaml.YAMLError as error:
+        raise Permanent(f"the chart renders something that is no YAML: {' '.join(str(error).split())}") from error
+    items = [
+        item for each in documents for item in (each["items"] if each.get("kind", "").endswith("List") else [each])
+    ]
+    return [item for item in items if item.get("kind")]
+
+
+class _Loader(yaml.CSafeLoader):
+    """With the bare "=" that CRDs of Prometheus have among their enums, which YAML 1.1 gives another meaning."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:value", lambda _, node: str(node.value))
+
+
+def _release(
+    target: Target, rendered: Rendered, chart: ChartFile, releases: Mapping[str, Release]
+) -> tuple[ReleasePlan, str | None]:
+    pin, namespace = rendered.component.chart, rendered.component.namespace or ""
+    assert pin
+    name = pin.release or pin.name
+    wanted = rendered.chart_values()
+    after = f"{pin.name}-{pin.version}"
+    current = releases.get(name)
+    if current is None or current.namespace != namespace or current.status == "uninstalled":
+        made = objects_of(target.template(rendered, chart))
+        objects = tuple(ObjectPlan(ref, "create") for ref in refs(made))
+        return ReleasePlan(name, namespace, "install", after=after, objects=objects), _taken(name, namespace, current)
+    values = of_values(target.helm.values(name, namespace), wanted)
+    installed = objects_of(target.helm.manifest(name, namespace))
+    objects = _rendered(installed, objects_of(target.template(rendered, chart)))
+    changed = values or not current.is_of(pin.name, pin.version)
+    broken = current.pending or current.status == "failed" or _missing(target.cluster, installed, namespace)
+    action: Literal["repair", "upgrade", "keep"] = "repair" if broken else "upgrade" if changed else "keep"
+    kept = ReleasePlan(name, namespace, action, current.chart, after, values, objects, current.status)
+    foreign = not current.chart.startswith(f"{pin.name}-")
+    return kept, f"the name {name} is taken in {namespace} by a release of {current.chart}" if foreign else None
+
+
+def _taken(name: str, namespace: str, current: Release | None) -> str | None:
+    """Charts make objects of the whole cluster that carry the release's name: a second one would fight over them."""
+    if current is None or current.namespace == namespace or current.status == "uninstalled":
+        return None
+    return f"a release {name} of {current.chart} is in the namespace {current.namespace}; remove it, or move it here"
+
+
+def _missing(cluster: KubeWriter, installed: Iterable[Manifest], namespace: str) -> bool:
+    """Whether somebody has deleted a workload of the release: an upgrade makes it again."""
+    return any(cluster.read(placed(item, namespace)) is None for item in installed if item["kind"] in WORKLOADS)
+
+
+def placed(item: Manifest, namespace: str) -> Manifest:
+    """*item* in the *namespace* of its release, where it names none itself; for kinds that have one."""
+    return {**item, "metadata": {"namespace": namespace, **item["metadata"]}}
+
+
+def _rendered(before: list[Manifest], after: list[Manifest]) -> tuple[ObjectPlan, ...]:
+    """What differs between the objects of two revisions."""
+    known, wanted = ({_key(item): item for item in items} for items in (before, after))
+    plans = []
+    for key in dict.fromkeys([*wanted, *known]):
+        [ref] = refs([wanted.get(key) or known[key]])
+        if key not in wanted:
+            plans.append(ObjectPlan(ref, "delete"))
+        elif key not in known:
+            plans.append(ObjectPlan(ref, "create"))
+        elif changes := between(known[key], wanted[key]):
+            plans.append(ObjectPlan(ref, "change", changes))
+    return tuple(plans)
+
+
+def _key(item: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    [ref] = refs([item])
+    return ref.key()
+
+
+def _objects(
+    cluster: KubeWriter, rendered: Rendered, record: Record | None, each: Callable[..., Iterable[ObjectPlan]]
+) -> tuple[tuple[ObjectPlan, ...], str | None]:
+    """The plans of the manifests' objects, and of those that the record has and the manifests no longer do."""
+    wanted = list(rendered.objects())
+    try:
+        plans = list(each(partial(_planned, cluster), wanted))
+    except Conflict as error:
+        return (), f"{error}; hubops does not take fields over: change the manifest, or let their owner give them up"
+    except Permanent as error:
+        return (), str(error)
+    kept = {ref.key() for ref in refs(wanted)}
+    gone = [ref for ref in (record.objects if record else ()) if ref.key() not in kept]
+    return (*plans, *(ObjectPlan(ref, "delete") for ref in gone)), None
+
+
+def _planned(cluster: KubeWriter, item: Manifest, *, take_over: bool = False) -> ObjectPlan:
+    """What applying *item* would change. Raises Permanent where the cluster refuses it."""
+    [ref] = refs([item])
+    try:
+        live = cluster.read(item)
+    except NotServed:
+        return ObjectPlan(ref, "later", reason=f"the cluster does not know the kind {ref.kind} yet")
+    try:
+        applied = cluster.apply(item, dry_run=True, take_over=take_over)
+    except Permanent as error:
+        if live is None and error.status == 404:
+            return ObjectPlan(ref, "later", reason=f"the namespace {ref.namespace} is not there yet")
+        raise
+    if live is None:
+        return ObjectPlan(ref, "create")
+    changes = between(live, applied.object)
+    return ObjectPlan(ref, "change" if changes else "keep", changes)

@@ -1,0 +1,40 @@
+"""What an installation works on: one cluster, through its API server and through Helm, with the charts at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import yaml
+
+from hubops.bootstrap.charts import Charts
+from hubops.clients.helm import ChartFile, Helm
+from hubops.clients.kube.writer import KubeWriter
+from hubops.stack.render import Rendered
+
+
+@dataclass(frozen=True)
+class Target:
+    """A cluster that a stack is installed on."""
+
+    cluster: KubeWriter
+    helm: Helm
+    charts: Charts
+
+    @cached_property
+    def kubernetes(self) -> str:
+        """The version of the cluster."""
+        return self.cluster.version()
+
+    def template(self, rendered: Rendered, chart: ChartFile) -> str:
+        """What the component's chart renders for this cluster, as it will be once the stack's kinds are served."""
+        release = rendered.component.chart and (rendered.component.chart.release or rendered.component.chart.name)
+        apis = self.cluster.api_versions()
+        values = values_text(rendered)
+        namespace = rendered.component.namespace or ""
+        return self.helm.template(chart, release or "", namespace, values, kubernetes=self.kubernetes, apis=apis)
+
+
+def values_text(rendered: Rendered) -> str:
+    """The values of the component's chart as YAML for helm."""
+    return yaml.safe_dump(rendered.chart_values(), sort_keys=True, allow_unicode=True)

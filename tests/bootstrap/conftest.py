@@ -1,0 +1,32 @@
+"""Helm in both majors, a chart repository, and a cluster to write to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hubops.clients.kube.writer import KubeWriter
+from hubops.clients.retry import Deadline
+from hubops.config import KubernetesConfig
+from tests.bootstrap.repository import Repository, served
+from tests.testbed import build
+from tests.testbed.bed import Testbed
+
+
+@pytest.fixture(scope="session")
+def helms() -> dict[str, Path]:
+    return build.programs(families=("helm", "helm4"))
+
+
+@pytest.fixture
+def repository(tmp_path: Path, helms: dict[str, Path]) -> Iterator[Repository]:
+    (tmp_path / "repository").mkdir()
+    with served(tmp_path / "repository", helms["helm"]) as repository:
+        yield repository
+
+
+@pytest.fixture
+def writer(bare_testbed: Testbed) -> KubeWriter:
+    return KubeWriter(KubernetesConfig(kubeconfig=str(bare_testbed.kubeconfig)), deadline=Deadline(300), environ={})
