@@ -22,12 +22,16 @@ def keys_of(component: Rendered) -> Any:
     assert chart
     keys = yaml.safe_load((CHARTS / f"{chart.name}-{chart.version}.yaml").read_text(encoding="utf-8"))
     for path in COMMENTED.get(f"{chart.name}-{chart.version}", {}):
-        *parents, last = path.split(".")
+        *parents, last = path if isinstance(path, list) else path.split(".")
         at = keys
         for parent in parents:
             at = at[parent]
-        assert last not in at, f"{path} is an ordinary key"
-        at[last] = None
+        if last == "*":
+            assert at, f"{path} has no keys of its own"
+            at.clear()
+        else:
+            assert last not in at, f"{path} is an ordinary key"
+            at[last] = None
     return keys
 
 
