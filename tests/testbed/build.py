@@ -47,6 +47,8 @@ class Family:
 class DebianProgram:
     package: str
     fits: str = field(default=r"version (2\.(3[3-9]|[4-9]\d)|3\.)")
+    version_args: tuple[str, ...] = ("--version",)
+    parts: dict[str, str] = field(default_factory=dict)  # further packages that it needs, by a file of each
 
 
 FAMILIES: dict[str, Family] = {
@@ -101,6 +103,19 @@ FAMILIES: dict[str, Family] = {
         fits=r"promtail, version v?(2\.[89]|3)\.",
         version_args=("-version",),
     ),
+    # The versions that kube-prometheus-stack 56 installs: what they take decides, not what newer ones would.
+    "alertmanager": Family(
+        tuple(f"github.com/prometheus/alertmanager/cmd/{name}" for name in ("alertmanager", "amtool")),
+        {"alertmanager": "alertmanager", "amtool": "amtool"},
+        fits=r"version 0\.26\.",
+        ldflags="-s -w -X github.com/prometheus/common/version.Version=0.26.0",
+    ),
+    "prometheus-operator": Family(
+        ("github.com/prometheus-operator/prometheus-operator/cmd/operator",),
+        {"prometheus-operator": "operator"},
+        fits=r"prometheus-operator, version 0\.71\.",
+        ldflags="-s -w -X github.com/prometheus/common/version.Version=0.71.2",
+    ),
     # What Gatekeeper decides, without a cluster.
     "gatekeeper": Family(
         ("github.com/open-policy-agent/gatekeeper/v3/cmd/gator",),
@@ -134,6 +149,16 @@ DEBIAN: dict[str, DebianProgram] = {
     "prometheus": DebianProgram("prometheus"),
     "promtool": DebianProgram("prometheus"),
     "prometheus-alertmanager": DebianProgram("prometheus-alertmanager", fits=r"version 0\.2[3-9]\."),
+    "nginx": DebianProgram(
+        "nginx",
+        fits=r"nginx/1\.2\d\.",
+        version_args=("-v",),
+        parts={
+            "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so": "libnginx-mod-http-modsecurity",
+            "/usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so": "libnginx-mod-http-headers-more-filter",
+            "/usr/share/modsecurity-crs/owasp-crs.load": "modsecurity-crs",
+        },
+    ),
 }
 
 CONTROL_PLANE = ("etcd", "kubernetes")
@@ -211,15 +236,22 @@ def _family_programs(name: str, say: Say) -> dict[str, Path]:
     return {program: target / program for program in family.programs}
 
 
-def _debian_programs(say: Say) -> dict[str, Path]:
-    found = {name: _fitting(name, ("--version",), program.fits) for name, program in DEBIAN.items()}
-    missing = sorted({DEBIAN[name].package for name, path in found.items() if path is None})
+def _debian_program(name: str) -> Path | None:
+    program = DEBIAN[name]
+    complete = all(Path(file).exists() for file in program.parts)
+    return _fitting(name, program.version_args, program.fits) if complete else None
+
+
+def debian_programs(say: Say, names: Iterable[str] = tuple(DEBIAN)) -> dict[str, Path]:
+    """The named programs of Debian, installed when missing; raises TestbedError where that is not possible."""
+    wanted = tuple(names)
+    missing = [DEBIAN[name] for name in wanted if _debian_program(name) is None]
     if missing:
-        install(missing, say)
-        found = {name: _fitting(name, ("--version",), program.fits) for name, program in DEBIAN.items()}
+        install(sorted({package for each in missing for package in (each.package, *each.parts.values())}), say)
+    found = {name: _debian_program(name) for name in wanted}
     fitting = {name: path for name, path in found.items() if path}
-    if len(fitting) < len(DEBIAN):
-        raise TestbedError(f"no fitting version of {', '.join(sorted(DEBIAN.keys() - fitting.keys()))} on PATH")
+    if len(fitting) < len(found):
+        raise TestbedError(f"no fitting version of {', '.join(sorted(found.keys() - fitting.keys()))} on PATH")
     return fitting
 
 
@@ -240,5 +272,5 @@ def programs(say: Say = print, families: Iterable[str] = tuple(FAMILIES)) -> dic
     for name in wanted:
         paths |= _family_programs(name, say)
     if len(wanted) == len(FAMILIES):
-        paths |= _debian_programs(say)
+        paths |= debian_programs(say)
     return paths
