@@ -1,0 +1,123 @@
+"""The rendered NetworkPolicies let through what is documented, and refuse what must be refused, at every site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from msgspec import convert
+
+from hubops.model.kube.meta import LabelSelector
+from hubops.model.kube.networking import NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort
+from hubops.model.traffic import Peer, refused, restricts_egress, restricts_ingress
+from tests.stack.flows import OTHERS, PODS, flows, namespaces, peer, policies, port_of, table
+from tests.stack.rendered import SITES, site
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "network-policies.md"
+
+
+@pytest.mark.parametrize("at", SITES)
+def test_documented_flows_are_allowed(at: str) -> None:
+    all_of = policies(at)
+    made = [
+        (flow, refused(all_of, peer(flow.source), peer(flow.target), port_of(flow))) for flow in flows("allowed", at)
+    ]
+    assert len(made) > 150
+    assert [f"{flow} ({direction})" for flow, direction in made if direction] == []
+
+
+@pytest.mark.parametrize("at", SITES)
+def test_flows_that_must_not_be_are_refused(at: str) -> None:
+    all_of = policies(at)
+    tried = [*flows("denied", at)]
+    assert len(tried) >= 35
+    assert [str(f) for f in tried if not refused(all_of, peer(f.source), peer(f.target), port_of(f))] == []
+
+
+@pytest.mark.parametrize("at", SITES)
+def test_every_namespace_denies_by_default(at: str) -> None:
+    """In both directions and for every pod; kube-system is no business of the stack."""
+    closed = {
+        policy.namespace
+        for policy in policies(at)
+        if policy.spec.pod_selector == LabelSelector()
+        and not policy.spec.ingress and not policy.spec.egress
+        and restricts_ingress(policy) and restricts_egress(policy)
+    }  # fmt: skip
+    assert closed == namespaces(at)
+    assert closed >= {"cert-manager", "ingress-nginx", "monitoring", "logging", "keda", "vpa", "velero", "hubops"}
+    assert closed >= set(site(at).applications)
+    assert not closed & {"kube-system", "kube-public", "kube-node-lease", "default"}
+
+
+@pytest.mark.parametrize("at", SITES)
+def test_every_pod_that_is_documented_is_in_a_namespace_of_some_site(at: str) -> None:
+    known = {name.partition("/")[0] for name in PODS}
+    assert namespaces(at) <= known
+    assert known - set(OTHERS) == set().union(*(namespaces(each) for each in SITES))
+
+
+@pytest.mark.parametrize("at", SITES)
+def test_every_policy_is_about_pods_that_are_there(at: str) -> None:
+    """A selector or a port with a slip of the pen is an outage: each must fit a documented pod."""
+    assert [*nothing_behind(policies(at))] == []
+
+
+def nothing_behind(all_of: Iterable[NetworkPolicy]) -> Iterator[str]:
+    for policy in all_of:
+        selected = matching(NetworkPolicyPeer(pod_selector=policy.spec.pod_selector), policy.namespace)
+        if not selected:
+            yield f"{policy.namespace}/{policy.name} selects no pod"
+        for inward in policy.spec.ingress:
+            yield from unmatched(policy, inward.from_, inward.ports, selected)
+        for outward in policy.spec.egress:
+            reached = [pod for each in outward.to for pod in matching(each, policy.namespace)]
+            yield from unmatched(policy, outward.to, outward.ports, reached)
+
+
+def unmatched(
+    policy: NetworkPolicy, peers: Iterable[NetworkPolicyPeer], ports: Iterable[NetworkPolicyPort], listening: list[Peer]
+) -> Iterator[str]:
+    """What of a rule fits nothing: peers that are no pods, and ports on which none of those *listening* listens."""
+    for each in peers:
+        if each.ip_block is None and not matching(each, policy.namespace):
+            yield f"{policy.namespace}/{policy.name}: no pod is {each}"
+    heard = {(p.protocol, key) for pod in listening for p in pod.ports for key in (p.number, p.name)}
+    for item in ports:
+        if listening and item.port is not None and (item.protocol or "TCP", item.port) not in heard:
+            yield f"{policy.namespace}/{policy.name}: nobody listens on {item.port}"
+
+
+def matching(each: NetworkPolicyPeer, own: str) -> list[Peer]:
+    """The documented pods that *each* is about, from a policy in the namespace *own*."""
+    if each.ip_block is not None:
+        return []
+    pods = (peer(name) for name in PODS)
+    if each.namespace_selector is None:
+        pods = (pod for pod in pods if pod.namespace == own)
+    else:
+        chosen = each.namespace_selector
+        pods = (pod for pod in pods if chosen.matches(dict(pod.namespace_labels)))
+    return [pod for pod in pods if (each.pod_selector or LabelSelector()).matches(dict(pod.labels or {}))]
+
+
+def test_a_policy_about_nothing_is_found() -> None:
+    policy = convert(
+        {
+            "metadata": {"name": "slip", "namespace": "monitoring"},
+            "spec": {
+                "podSelector": {"matchLabels": {"app.kubernetes.io/name": "grafana"}},
+                "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "nobody"}}}], "ports": [{"port": 3001}]}],
+            },
+        },
+        NetworkPolicy,
+    )
+    found = [*nothing_behind([policy])]
+    assert len(found) == 2
+    assert "nobody listens on 3001" in found[1]
+
+
+@pytest.mark.parametrize("kind", ["allowed", "denied"])
+def test_the_flows_are_shown(kind: str) -> None:
+    assert table(kind) in DOCUMENT.read_text(encoding="utf-8")
