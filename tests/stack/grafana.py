@@ -11,7 +11,10 @@ from typing import Any
 
 import requests
 
-from tests.stack.rendered import rendered
+from hubops import content
+from hubops.stack.load import load
+from hubops.stack.render import render
+from tests.stack.rendered import site
 
 Json = dict[str, Any]
 #: What Grafana makes of its macros, for a range of six hours and a scrape every minute.
@@ -20,17 +23,21 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|(\w*[A-Za-z_]\w*))")
 _LABEL_VALUES = re.compile(r"label_values\((?P<series>.+), (?P<label>\w+)\)")
 
 
-def config_maps(site: str) -> list[Json]:
-    """The ConfigMaps that Grafana's sidecar loads."""
-    objects = rendered(site)["monitoring"].objects()
-    return [
-        each for each in objects if each["kind"] == "ConfigMap" and "grafana_dashboard" in each["metadata"]["labels"]
-    ]
+def monitoring(name: str) -> list[Json]:
+    """The objects of the component monitoring for the site *name*."""
+    folder = content.folder("deploy")
+    return list(render(load(folder / "stack.yaml"), folder, site(name), "monitoring").objects())
 
 
-def dashboards(site: str) -> dict[str, Json]:
+def config_maps(name: str) -> list[Json]:
+    """The ConfigMaps that Grafana's sidecar loads as dashboards."""
+    maps = (each for each in monitoring(name) if each["kind"] == "ConfigMap")
+    return [each for each in maps if "grafana_dashboard" in each["metadata"].get("labels", {})]
+
+
+def dashboards(name: str) -> dict[str, Json]:
     """The dashboards in them, by uid."""
-    texts = [text for each in config_maps(site) for text in each["data"].values()]
+    texts = [text for each in config_maps(name) for text in each["data"].values()]
     return {board["uid"]: board for board in map(json.loads, texts)}
 
 

@@ -221,3 +221,18 @@ def test_the_files_are_plain_json_that_can_be_imported() -> None:
         board = json.loads(file.read_text(encoding="utf-8"))
         assert "<<" not in json.dumps(board)
         assert not {"__inputs", "__requires"} & board.keys()
+
+
+def test_what_the_monitors_name_is_what_the_queries_ask_for() -> None:
+    """The labels that a scrape adds depend on the monitor: its kind, and whether it honours those of the target."""
+    monitors = {
+        each["metadata"]["name"]: each for each in grafana.monitoring("aws") if each["kind"].endswith("Monitor")
+    }
+    assert not any(each.get("honorLabels") for each in monitors["ingress-nginx"]["spec"]["endpoints"])
+    assert "exported_namespace" in json.dumps(BOARDS["hubops-ingress"])
+    # A PodMonitor adds no label `service`: a service is its job, named after the pod's label.
+    assert monitors["application-api"]["kind"] == "PodMonitor"
+    assert monitors["application-api"]["spec"]["jobLabel"] == "app.kubernetes.io/name"
+    for uid in ("hubops-api", "hubops-kafka", "hubops-redis", "hubops-timescaledb"):
+        asked = [target["expr"] for _, target in grafana.targets(BOARDS[uid])]
+        assert not any(re.search(r"\bservice\s*=|by \([^)]*\bservice\b", expr) for expr in asked)
