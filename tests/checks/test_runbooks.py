@@ -20,6 +20,11 @@ from tests.testbed import build
 FOLDER = HERE.parents[1] / "runbooks"
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("[!_]*.md"))}
 
+#: Runbooks of alerts about what no check judges; tests/stack/test_rules.py holds them to their alerts.
+OF_ALERTS = set(TEXTS) - {check.id for check in CATALOG.checks}
+#: What the runbook of an alert is filled in with: `hubops runbook <id> --for <ref>`.
+OF_REFS = {"kind", "namespace", "name"}
+
 #: What a read-only step may consist of: the first words of a command without its flags.
 READS = {
     "kubectl": {"get", "describe", "logs", "top", "events", "explain", "version", "rollout history", "rollout status"},
@@ -48,14 +53,17 @@ def placeholders(text: str) -> set[str]:
     return {match[1] for match in PLACEHOLDER.finditer(text) if match[1] in PLACEHOLDERS}
 
 
-def test_every_runbook_belongs_to_a_check() -> None:
-    assert set(TEXTS) == {check.id for check in CATALOG.checks}
+def test_every_runbook_belongs_to_a_check_or_to_an_alert() -> None:
+    rules = (HERE.parents[1] / "deploy" / "monitoring" / "rules").glob("*.yaml")
+    told = {name for file in rules for name in re.findall(r">>([a-z-]+)\.md", file.read_text(encoding="utf-8"))}
+    assert {check.id for check in CATALOG.checks} <= set(TEXTS)
+    assert OF_ALERTS <= told
 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_the_runbook_has_the_title_of_its_check_and_all_sections(name: str) -> None:
     runbook = parse(TEXTS[name])
-    assert runbook.title == CATALOG.get(name).title
+    assert name in OF_ALERTS or runbook.title == CATALOG.get(name).title
     assert tuple(section.heading for section in runbook.sections) == SECTIONS
     for section in runbook.sections:
         written = " ".join(block if isinstance(block, str) else block.text for block in section.blocks)
@@ -83,6 +91,11 @@ def test_every_finding_has_a_next_command_which_is_the_first_step_of_the_diagnos
 def test_every_name_in_it_is_known_to_some_finding(name: str) -> None:
     known = {key for finding in findings(name) for key in values(finding.ref, finding.details)}
     assert placeholders(TEXTS[name]) <= known
+
+
+@pytest.mark.parametrize("name", sorted(OF_ALERTS))
+def test_the_runbook_of_an_alert_needs_no_more_than_its_object(name: str) -> None:
+    assert placeholders(TEXTS[name]) <= OF_REFS
 
 
 @pytest.mark.parametrize("name", TEXTS)

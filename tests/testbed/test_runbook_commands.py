@@ -97,8 +97,9 @@ def commands() -> Iterator[tuple[str, str]]:
 def filled(testbed: Testbed, check: str, line: str) -> str:
     """*line* with names that exist; what only the finding knows (an alert, a certificate) as the finding has it."""
     found = findings(check)
-    if not found:
-        return line
+    if not found:  # the runbook of an alert: of its pod, where it names one
+        here = pods(testbed, APPLICATION)[0]["metadata"]
+        return fill_command(line, {"kind": "Pod", "namespace": here["namespace"], "name": here["name"]})
     details = {key: value for finding in reversed(found) for key, value in finding.details.items()}
     literal = re.search(r" -c ([a-z-]+)\b", line)
     known = names(testbed, [finding.ref for finding in found], literal[1] if literal else None)
