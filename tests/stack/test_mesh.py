@@ -255,3 +255,39 @@ def test_traces_go_where_the_site_says() -> None:
     (silent,) = mesh("azure", "Telemetry")
     assert silent["spec"]["tracing"] == [{"disableSpanReporting": True}]
     assert "extensionProviders" not in mesh_config("azure")
+
+
+def backends(where: str, ingress: str) -> set[str]:
+    (found,) = (each for each in objects(where, "Ingress") if each["metadata"]["name"] == ingress)
+    paths = (path for rule in found["spec"]["rules"] for path in rule["http"]["paths"])
+    return {path["backend"]["service"]["name"] for path in paths}
+
+
+def test_requests_from_outside_are_shared_out_as_those_inside() -> None:
+    annotations = {
+        each["metadata"]["name"]: {
+            key.partition("/")[2]: value for key, value in each["metadata"]["annotations"].items()
+        }
+        for each in objects("aws", "Ingress")
+        if each["metadata"]["name"].endswith("-other-version")
+    }
+    rule = {"canary": "true", "canary-by-header": "x-version"}
+    assert annotations == {
+        "llm-analytics-api-other-version": rule | {"canary-by-header-value": "canary", "canary-weight": "10"},
+        "llm-analytics-frontend-other-version": rule | {"canary-by-header-value": "blue", "canary-weight": "0"},
+    }
+    assert backends("aws", "llm-analytics-api-other-version") == {"llm-analytics-api-canary"}
+    assert backends("aws", "llm-analytics-api") == {"llm-analytics-api-stable"}
+    assert backends("aws", "llm-analytics-frontend-other-version") == {"llm-analytics-frontend-blue"}
+    assert backends("aws", "llm-analytics-frontend") == {"llm-analytics-frontend-green"}
+    selected = {each["metadata"]["name"]: each["spec"]["selector"] for each in objects("aws", "Service")}
+    for destination in mesh("aws", "DestinationRule"):
+        name = destination["metadata"]["name"]
+        for subset in destination["spec"]["subsets"]:
+            assert selected[f"{name}-{subset['name']}"] == {"app.kubernetes.io/name": name} | subset["labels"]
+
+
+def test_without_versions_hosts_lead_to_the_common_services() -> None:
+    assert backends("gcp", "llm-analytics-api") == {"llm-analytics-api"}
+    assert backends("gcp", "llm-analytics-frontend") == {"llm-analytics-frontend"}
+    assert [each["metadata"]["name"] for each in objects("gcp", "Service") if "version" in str(each["spec"])] == []
