@@ -57,7 +57,7 @@ def test_every_runbook_belongs_to_a_check_or_to_an_alert() -> None:
     rules = (HERE.parents[1] / "deploy" / "monitoring" / "rules").glob("*.yaml")
     told = {name for file in rules for name in re.findall(r">>([a-z-]+)\.md", file.read_text(encoding="utf-8"))}
     assert {check.id for check in CATALOG.checks} <= set(TEXTS)
-    assert OF_ALERTS <= told
+    assert told >= OF_ALERTS
 
 
 @pytest.mark.parametrize("name", TEXTS)
