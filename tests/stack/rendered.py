@@ -36,6 +36,13 @@ def rendered(site_name: str, stack_file: str = "stack.yaml") -> dict[str, Render
     return {name: render.render(stack, folder, site(site_name), name) for name in names}
 
 
+@functools.cache
+def component(site_name: str, name: str, stack_file: str = "stack.yaml") -> Rendered:
+    """The component *name* alone: what else the stack holds need not render."""
+    folder = content.folder("deploy")
+    return render.render(load(folder / stack_file), folder, site(site_name), name)
+
+
 def objects(site_name: str, kind: str | None = None, stack_file: str = "stack.yaml") -> Iterator[dict[str, Any]]:
     """The objects of all manifests for the site *site_name*, those of *kind* only where one is given."""
     for component in rendered(site_name, stack_file).values():
