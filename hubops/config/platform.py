@@ -211,6 +211,7 @@ class PlatformConfig(Strict, frozen=True):
     timeout: Duration = Duration(seconds=10)  # one step: connect, handshake, answer
 
     email: str | None = None  # of the ACME account: told before certificates expire
+    time_zone: str = "Etc/UTC"  # of schedules that follow working hours; a name of the IANA database
     cloud: Cloud | None = None
     aws: AwsConfig | None = None
     gcp: GcpConfig | None = None

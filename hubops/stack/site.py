@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import zoneinfo
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,7 @@ class Site:
     cluster: str
     domain: str
     email: str | None
+    time_zone: str
     cloud: Cloud
     aws: AwsConfig | None
     gcp: GcpConfig | None
@@ -138,6 +140,8 @@ def _place(platform: PlatformConfig) -> Problems:
         yield "domain", "is missing; write the domain that the platform's hosts are part of, such as example.com"
     elif not _DOMAIN.fullmatch(platform.domain):
         yield "domain", f"{platform.domain!r} is no domain; write it without scheme and path, such as example.com"
+    if platform.time_zone not in zoneinfo.available_timezones():
+        yield "time_zone", f"{platform.time_zone!r} is no time zone; write a name such as Europe/Berlin"
     if platform.cloud is None:
         yield "cloud", "is missing; write aws, gcp, azure or none"
     elif platform.cloud != "none" and getattr(platform, platform.cloud) is None:

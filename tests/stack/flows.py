@@ -11,13 +11,9 @@ from typing import Any
 import msgspec
 import yaml
 
-from hubops import content
 from hubops.model.kube.networking import NetworkPolicy
 from hubops.model.traffic import Peer, Port
-from hubops.stack.load import PINNED, load
-from hubops.stack.render import render
-from tests.stack.rendered import SITES
-from tests.stack.rendered import site as settings
+from tests.stack.rendered import SITES, component
 
 HERE = Path(__file__).parent
 PODS: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "pods.yaml").read_text(encoding="utf-8"))["pods"]
@@ -41,9 +37,7 @@ class Flow:
 @functools.cache
 def policies(site: str) -> tuple[NetworkPolicy, ...]:
     """The rendered policies of *site*: all of them are in one component."""
-    folder = content.folder("deploy")
-    component = render(load(folder / PINNED), folder, settings(site), "network-policies")
-    return tuple(msgspec.convert(each, NetworkPolicy) for each in component.objects())
+    return tuple(msgspec.convert(each, NetworkPolicy) for each in component(site, "network-policies").objects())
 
 
 @functools.cache
