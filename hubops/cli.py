@@ -29,6 +29,7 @@ VERBS = {
     "explain": Verb("explain", "One check in full: evidence, thresholds, what explains it."),
     "runbook": Verb("runbook", "What to do about a finding, with its names filled in."),
     "snapshot": Verb("snapshot", "Save what a round reads, to decide on it offline."),
+    "bootstrap": Verb("bootstrap", "Install the platform: plan, apply, status, verify."),
     "stack": Verb("stack", "The platform that hubops installs, with your settings filled in."),
     "schema": Verb("schema", "The JSON Schema of the report."),
 }

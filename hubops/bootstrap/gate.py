@@ -21,7 +21,16 @@ class Verdict:
     words: str
 
 
-Gate = Callable[[Target, Site, Rendered], Verdict]
+@dataclass(frozen=True)
+class Installed:
+    """What a gate is about: one component of a site, on a cluster."""
+
+    target: Target
+    site: Site
+    rendered: Rendered
+
+
+Gate = Callable[[Installed], Verdict]
 
 
 def passed(words: str) -> Verdict:

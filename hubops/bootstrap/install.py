@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-from hubops.bootstrap.gate import Gate, Verdict, awaited, passed, waiting
+from hubops.bootstrap.gate import Gate, Installed, Verdict, awaited, passed, waiting
 from hubops.bootstrap.plan import ComponentPlan, ObjectPlan, ReleasePlan, objects_of, placed, plan
 from hubops.bootstrap.ready import WORKLOADS, waits_for
 from hubops.bootstrap.record import Record, Records, Ref, refs
@@ -20,16 +20,13 @@ from hubops.clients.retry import Deadline
 from hubops.errors import Permanent, Retryable, SourceError, StepFailed
 from hubops.stack.render import Rendered
 from hubops.stack.site import Site
+from hubops.stack.structure import Gate as GateName
 from hubops.stack.structure import GeneratedSecret
 
 Manifest = dict[str, Any]
 _ALPHABET = string.ascii_letters + string.digits
 #: Written first, because others live in them or name them.
 _FIRST = ("Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass", "ServiceAccount")
-
-
-class Progress(Protocol):
-    def __call__(self, component: str, words: str) -> None: ...
 
 
 @dataclass
@@ -39,9 +36,10 @@ class Installation:
     target: Target
     site: Site
     records: Records
-    gates: Mapping[str, Gate]
+    gates: Mapping[GateName, Gate]
     timeout: float  # seconds for one component
-    say: Progress
+    say: Callable[[str, str], None]  # component, what it is doing
+    over: Callable[[str, str], None]  # component, how it ended
     verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
     _writing: threading.Lock = field(default_factory=threading.Lock)
@@ -68,7 +66,7 @@ class Installation:
         self.verify(rendered, deadline)
         if name in self.changed:
             self._end(planned)
-        say("done" if name in self.changed else "unchanged")
+        self.over(name, "done" if name in self.changed else "unchanged")
 
     def verify(self, rendered: Rendered, deadline: Deadline) -> None:
         """Wait until what the component runs is ready, then for each of its gates. Raises StepFailed."""
@@ -76,7 +74,8 @@ class Installation:
         awaited(partial(self._ready, rendered), deadline, say)
         for name in rendered.component.gates:
             say(f"gate {name}")
-            verdict = awaited(partial(self.gates[name], self.target, self.site, rendered), deadline, say)
+            at = Installed(self.target, self.site, rendered)
+            verdict = awaited(partial(self.gates[name], at), deadline, say)
             self.verdicts.setdefault(rendered.name, {})[name] = verdict
 
     def _planned(self, rendered: Rendered) -> ComponentPlan:

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -23,6 +23,14 @@ NAME = "bootstrap"
 #: 15, of processes that do nothing else and are not on a laptop.
 DURATION = 30
 _RENEW = DURATION / 3
+
+
+def make_room(cluster: KubeWriter) -> None:
+    """Create the namespace of the lock where it is missing; the component `namespaces` gives it its labels later."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    if cluster.read(namespace) is None:
+        with suppress(AlreadyExists):
+            cluster.create(namespace)
 
 
 @contextmanager

@@ -38,11 +38,14 @@ class DurationType(click.ParamType[Duration]):
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
-CLUSTER = (
+ACCESS = (
     click.option("--context", help="Context of the kubeconfig; default: its current one."),
     click.option("--kubeconfig", help="Path of the kubeconfig; default: KUBECONFIG, ~/.kube/config, in-cluster."),
     click.option("--as", "as_user", metavar="USER", help="Impersonate this user."),
     click.option("--as-group", multiple=True, metavar="GROUP", help="Impersonate this group; repeatable."),
+)
+CLUSTER = (
+    *ACCESS,
     click.option("--prometheus-url", metavar="URL", help="Prometheus, Thanos, Mimir or VictoriaMetrics."),
     click.option("--alertmanager-url", metavar="URL", help="Alertmanager."),
     click.option("--loki-url", metavar="URL", help="Loki."),

@@ -1,0 +1,54 @@
+"""Which components of a stack a run is about."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import get_args
+
+import msgspec
+
+from hubops.config.platform import Part
+from hubops.errors import UsageError
+from hubops.stack.load import in_order
+from hubops.stack.render import wanted
+from hubops.stack.site import Site
+from hubops.stack.structure import Stack
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """The flags of a run: components by name, and optional parts beside those of the site."""
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    start: str | None = None  # --from: this one and all after it
+    parts: tuple[str, ...] = ()  # --with
+
+
+def chosen(stack: Stack, site: Site, choice: Choice) -> tuple[str, ...]:
+    """The components in the order of installation. Raises UsageError for a name that the stack does not have."""
+    _known("--only", choice.only, stack.components)
+    _known("--skip", choice.skip, stack.components)
+    _known("--from", [choice.start] if choice.start else [], stack.components)
+    _known("--with", choice.parts, get_args(Part))
+    in_site = set(wanted(stack, site)) | {
+        name for name, each in stack.components.items() if each.part and each.part in choice.parts
+    }
+    order = [name for name in in_order(stack) if name in in_site]
+    if choice.start:
+        if choice.start not in order:
+            raise UsageError(f"--from {choice.start}: it is optional; add --with {stack.components[choice.start].part}")
+        order = order[order.index(choice.start) :]
+    for name in choice.only:
+        if name not in order:
+            raise UsageError(f"--only {name}: it is not part of this run; is it optional, or before --from?")
+    return tuple(name for name in order if name not in choice.skip and (not choice.only or name in choice.only))
+
+
+def _known(flag: str, names: Iterable[str], known: Iterable[str]) -> None:
+    there: Sequence[str] = list(known)
+    for name in names:
+        if name not in there:
+            close = difflib.get_close_matches(name, there, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(there)}"
+            raise UsageError(f"{flag} {name}: there is none of that name; {hint}")

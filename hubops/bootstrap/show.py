@@ -1,0 +1,82 @@
+"""Plans and outcomes as text: what would be written, worst first nowhere, in the order in which it would be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from hubops.bootstrap.graph import Outcome
+from hubops.bootstrap.plan import ComponentPlan, ObjectPlan, ReleasePlan
+from hubops.model.text import inert
+
+_SIGNS = {"create": "+", "change": "~", "delete": "-", "later": "+"}
+
+
+def plan_lines(plans: Iterable[ComponentPlan], *, full: bool) -> Iterator[str]:
+    """What each component would change. With *full* every new object is named; else new ones are counted by kind."""
+    counts: Counter[str] = Counter()
+    for each in plans:
+        counts.update(_counted(each))
+        yield f"{each.name}: {_headline(each)}"
+        if each.problem:
+            yield f"  ! {inert(each.problem, limit=600)}"
+        if each.release and each.release.action != "keep":
+            yield from (f"  ~ value {change}" for change in each.release.values)
+            yield from _objects(each.release.objects, full)
+        yield from _objects((*each.crds, *each.objects), full)
+    total = ", ".join(f"{counts[action]} to {action}" for action in ("create", "change", "delete") if counts[action])
+    yield ""
+    yield f"Objects of manifests: {total}." if total else "Nothing to change."
+
+
+def _headline(each: ComponentPlan) -> str:
+    if each.problem:
+        return "cannot be installed as it is"
+    if not each.changes:
+        return "unchanged"
+    return _release(each.release) if each.release and each.release.action != "keep" else "manifests"
+
+
+def _release(release: ReleasePlan) -> str:
+    if release.action == "install":
+        return f"install {release.after} as {release.namespace}/{release.name}"
+    if release.action == "repair":
+        return f"repair {release.namespace}/{release.name}: it is {release.status}, or a part of it is missing"
+    if release.before == release.after:
+        return f"upgrade {release.namespace}/{release.name}: new values"
+    return f"upgrade {release.namespace}/{release.name}: {release.before} → {release.after}"
+
+
+def _objects(objects: Iterable[ObjectPlan], full: bool) -> Iterator[str]:
+    new = [each for each in objects if each.action in ("create", "later")]
+    if full:
+        yield from (f"  + {each.ref}{f' ({each.reason})' if each.reason else ''}" for each in new)
+    elif new:
+        kinds = Counter(each.ref.kind for each in new)
+        yield "  + " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    for each in objects:
+        if each.action in ("change", "delete"):
+            yield f"  {_SIGNS[each.action]} {each.ref}"
+            yield from (f"      {change}" for change in each.changes)
+
+
+def _counted(each: ComponentPlan) -> Iterator[str]:
+    for item in (*each.crds, *each.objects):
+        if item.action != "keep":
+            yield "create" if item.action == "later" else item.action
+
+
+def outcome_lines(outcome: Outcome, changed: Iterable[str]) -> Iterator[str]:
+    """How a run ended: what was changed, what failed and why, what was not begun, and how to go on."""
+    new = set(changed)
+    unchanged = [name for name in outcome.done if name not in new]
+    if installed := [name for name in outcome.done if name in new]:
+        yield f"Installed: {', '.join(installed)}."
+    if unchanged:
+        yield f"Unchanged: {', '.join(unchanged)}."
+    for name, error in outcome.failed.items():
+        yield f"Failed: {name}: {error}"
+    for name, needs in outcome.blocked.items():
+        yield f"Not begun: {name}" + (f" (it needs {', '.join(needs)})" if needs else "")
+    if outcome.failed or outcome.blocked:
+        yield "Nothing else was touched. Run the same command again to go on from here."

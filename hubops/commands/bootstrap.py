@@ -1,0 +1,114 @@
+"""hubops bootstrap: installs the platform, shows before what that would change, and proves that it works."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import click
+
+from hubops.commands.bootstrap_run import (
+    AT_ONCE,
+    confirm,
+    install,
+    installing,
+    plans,
+    prepare,
+    untried_lines,
+    with_selection,
+)
+from hubops.commands.options import DurationType, Options
+from hubops.config import Duration
+from hubops.errors import Exit
+
+EPILOG = """\b
+Examples:
+  hubops bootstrap plan
+  hubops bootstrap apply --yes
+  hubops bootstrap apply --only monitoring --timeout 20m
+  hubops bootstrap verify
+"""
+
+
+@click.group(epilog=EPILOG)
+def command() -> None:
+    """Install the platform of deploy/ with the settings of hubops.yaml, one component after what it needs."""
+
+
+@command.command(epilog=EPILOG)
+@click.option("--full", is_flag=True, help="Name every new object, instead of counting them by kind.")
+@with_selection
+def plan(options: Options, full: bool, **flags: Any) -> int:
+    """What apply would change. Nothing is written; exit code 1 where something would be, 2 where it cannot be."""
+    from hubops.bootstrap.show import plan_lines
+
+    run = prepare(options, **flags)
+    planned = plans(run)
+    for line in plan_lines(planned, full=full):
+        click.echo(line)
+    if any(each.problem for each in planned):
+        return Exit.CRITICAL
+    return Exit.WARNING if any(each.changes for each in planned) else Exit.OK
+
+
+@command.command(epilog=EPILOG)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--timeout", type=DurationType(), default="15m", show_default=True, help="Longest time for one component."
+)
+@with_selection
+def apply(options: Options, yes: bool, timeout: Duration, **flags: Any) -> int:
+    """Install what is missing and change what differs, after showing it; a run that was killed is continued."""
+    from hubops.bootstrap.show import plan_lines
+
+    run = prepare(options, **flags)
+    planned = plans(run)
+    for line in plan_lines(planned, full=False):
+        click.echo(line)
+    if any(each.problem for each in planned):
+        return Exit.CRITICAL
+    if any(each.changes for each in planned) and not yes:
+        confirm(run)
+    return install(run, timeout)
+
+
+@command.command(epilog=EPILOG)
+@click.option("--timeout", type=DurationType(), default="2m", show_default=True, help="For one component.")
+@with_selection
+def verify(options: Options, timeout: Duration, **flags: Any) -> int:
+    """Ask every gate again, and name the DNS records that the platform needs."""
+    from hubops.bootstrap.graph import run as graph
+    from hubops.clients.retry import Deadline
+
+    run = prepare(options, **flags)
+    with installing(run, timeout) as installation:
+        by_name = {each.name: each for each in run.components}
+
+        def step(name: str) -> None:
+            installation.verify(by_name[name], Deadline(timeout.total_seconds()))
+            installation.over(name, "works")
+
+        outcome = graph(dict.fromkeys(by_name, ()), step, at_once=AT_ONCE, stop=threading.Event())
+    for name, error in outcome.failed.items():
+        click.echo(f"{name}: {error}")
+    untried_lines(installation)
+    return Exit.CRITICAL if outcome.failed else Exit.OK
+
+
+@command.command(epilog=EPILOG)
+@with_selection
+def status(options: Options, **flags: Any) -> int:
+    """What of the platform is installed, at which version, and whether its installation came to its end."""
+    from tabulate import tabulate
+
+    run = prepare(options, **flags)
+    releases = {f"{each.namespace}/{each.name}": each for each in run.target.helm.releases()}
+    rows = []
+    for each in run.components:
+        record, chart = run.records.known.get(each.name), each.component.chart
+        release = releases.get(f"{each.component.namespace}/{chart.release or chart.name}") if chart else None
+        state = "not installed" if record is None and release is None else "by others" if record is None else ""
+        state = state or ("complete" if record and record.complete else "not finished")
+        rows.append((each.name, state, release.chart if release else "-", release.status if release else "-"))
+    click.echo(tabulate(rows, headers=("COMPONENT", "STATE", "CHART", "RELEASE"), tablefmt="plain"))
+    return Exit.OK if all(row[1] == "complete" for row in rows) else Exit.WARNING

@@ -1,0 +1,167 @@
+"""What the verbs of bootstrap share: which components, on which cluster, and a run over them."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from hubops.commands.options import ACCESS, CONFIG, STACK, Options, with_options
+from hubops.config import Duration
+from hubops.config.platform import Part
+from hubops.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from hubops.bootstrap.install import Installation
+    from hubops.bootstrap.plan import ComponentPlan
+    from hubops.bootstrap.record import Records
+    from hubops.bootstrap.target import Target
+    from hubops.stack.render import Rendered
+    from hubops.stack.site import Site
+
+#: Components at once; more would only wait for the same nodes to pull their images.
+AT_ONCE = 4
+#: Seconds that the whole of a run may take; each component has its own, much shorter time.
+_LONGEST = 6 * 3600.0
+
+_SELECTION = (
+    click.option("--only", "names", multiple=True, metavar="COMPONENT", help="Only this component; repeatable."),
+    click.option("--skip", multiple=True, metavar="COMPONENT", help="Not this component; repeatable."),
+    click.option("--from", "start", metavar="COMPONENT", help="This component and what follows it."),
+    click.option("--with", "parts", multiple=True, metavar="PART", help="An optional part, such as istio; repeatable."),
+    click.option("--repo", "repositories", multiple=True, metavar="NAME=URL", help="A mirror, or an oci:// registry."),
+    click.option("--helm", "program", default="helm", show_default=True, help="The helm program; 3.12 or newer, or 4."),
+)
+
+
+def with_selection(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a verb with the flags that say what it is about; it takes them as `options` and `**flags`."""
+    decorated: Any = with_options(CONFIG, STACK, ACCESS)(function)
+    for option in reversed(_SELECTION):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that a verb works with: the chosen components, rendered, in the order of their needs, and the cluster."""
+
+    site: Site
+    components: Sequence[Rendered]
+    target: Target
+    records: Records
+
+
+def prepare(
+    options: Options, *, names: tuple[str, ...], skip: tuple[str, ...], start: str | None, parts: tuple[str, ...],
+    repositories: tuple[str, ...], program: str,
+) -> Run:  # fmt: skip
+    """Everything that can be wrong without the cluster is said first: settings, names, templates, helm."""
+    from hubops.bootstrap.charts import Charts, default_folder
+    from hubops.bootstrap.choice import Choice, chosen
+    from hubops.bootstrap.record import Records
+    from hubops.bootstrap.target import Target
+    from hubops.clients.helm import Helm
+    from hubops.clients.kube.writer import KubeWriter
+    from hubops.clients.retry import Deadline
+    from hubops.stack.render import render
+    from hubops.stack.site import complete
+
+    stack, folder = options.stack()
+    config = options.config()
+    site = complete(config, options.settings_file())
+    order = chosen(stack, site, Choice(only=names, skip=skip, start=start, parts=parts))
+    site = replace(site, parts=(*site.parts, *(cast(Part, part) for part in parts if part not in site.parts)))
+    components = [render(stack, folder, site, name) for name in order]
+    for each in components:
+        list(each.objects())
+        each.chart_values()
+    helm = Helm(config.kubernetes, program=program, home=default_folder() / "helm")
+    helm.version()
+    cluster = KubeWriter(config.kubernetes, deadline=Deadline(_LONGEST))
+    charts = Charts(helm, {**stack.repositories, **_mirrors(repositories, stack.repositories)}, default_folder())
+    records = Records(cluster)
+    records.read()
+    return Run(site, components, Target(cluster, helm, charts), records)
+
+
+def _mirrors(given: tuple[str, ...], known: Any) -> dict[str, str]:
+    mirrors = {}
+    for each in given:
+        name, equals, url = each.partition("=")
+        if not equals or not url.startswith(("https://", "http://", "oci://")):
+            raise UsageError(f"--repo {each}: write NAME=URL, the URL with https:// or oci://")
+        if name not in known:
+            raise UsageError(f"--repo {each}: the stack has no repository {name!r}; it has {', '.join(known)}")
+        mirrors[name] = url
+    return mirrors
+
+
+def plans(run: Run) -> list[ComponentPlan]:
+    from hubops.bootstrap.plan import plan as planned
+
+    names = [pin.release or pin.name for each in run.components if (pin := each.component.chart)]
+    releases = run.target.helm.releases(names) if names else ()
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="plan") as pool:
+        return list(
+            pool.map(lambda each: planned(run.target, each, run.records.known.get(each.name), releases), run.components)
+        )
+
+
+def confirm(run: Run) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("nobody can be asked here; add --yes to apply this")
+    click.confirm(f"Apply this to {run.site.cluster} ({run.target.cluster.server})?", abort=True)
+
+
+@contextmanager
+def installing(run: Run, timeout: Duration) -> Iterator[Installation]:
+    from hubops.bootstrap.gates import GATES
+    from hubops.bootstrap.install import Installation
+    from hubops.deliver.steps import Steps
+
+    with Steps() as steps:
+        yield Installation(run.target, run.site, run.records, GATES, timeout.total_seconds(), steps, steps.over)
+
+
+def install(run: Run, timeout: Duration) -> int:
+    from hubops.bootstrap import lock
+    from hubops.bootstrap.graph import run as graph
+    from hubops.bootstrap.show import outcome_lines
+
+    cluster, stop = run.target.cluster, threading.Event()
+    lock.make_room(cluster)
+    by_name = {each.name: each for each in run.components}
+    needs = {name: each.component.needs for name, each in by_name.items()}
+    with (
+        lock.held(
+            cluster,
+            waiting=lambda holder: click.echo(f"{holder} holds the lock; waiting whether it is alive", err=True),
+            lost=stop.set,
+        ),
+        installing(run, timeout) as installation,
+    ):
+        run.records.read()
+        outcome = graph(needs, lambda name: installation.install(by_name[name]), at_once=AT_ONCE, stop=stop)
+    for line in outcome_lines(outcome, installation.changed):
+        click.echo(line)
+    untried_lines(installation)
+    return Exit.CRITICAL if outcome.failed or outcome.blocked else Exit.OK
+
+
+def _say_waiting(holder: str) -> None:
+    click.echo(f"{holder} holds the lock; waiting whether it is alive", err=True)
+
+
+def untried_lines(installation: Installation) -> None:
+    """Print what could not be proven."""
+    for name, verdicts in installation.verdicts.items():
+        for gate, verdict in verdicts.items():
+            if verdict.state == "untried":
+                click.echo(f"{name}: {gate} could not be tried: {verdict.words}")
