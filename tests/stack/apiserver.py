@@ -23,14 +23,16 @@ class KindServer:
     def __init__(self, api: Api) -> None:
         self.api = api
         self._definitions = load(*sorted(CRDS.glob("*.yaml")))
-        self._serve(self._definitions)
+        self.serve(self._definitions)
 
     def serve_constraints(self, templates: Iterable[Object]) -> None:
         """Make the kinds of *templates*, as Gatekeeper would."""
         match = constraint_kinds.match_schema(self._definitions)
-        self._serve([constraint_kinds.definition(template, match) for template in templates])
+        self.serve([constraint_kinds.definition(template, match) for template in templates])
 
-    def _serve(self, definitions: list[Object]) -> None:
+    def serve(self, definitions: Iterable[Object]) -> None:
+        """Serve the kinds of these CustomResourceDefinitions too."""
+        definitions = list(definitions)
         concurrently(self.api.apply, definitions)
         expected = {served for definition in definitions for served in _versions(definition["spec"])}
         poll(lambda: expected <= self.api.served(), "the kinds of all CustomResourceDefinitions served")
