@@ -313,6 +313,8 @@ def _stores(platform: PlatformConfig) -> Problems:
             yield f"{key}.storage_account", "is missing; cloud is azure: a container is part of one"
         if platform.cloud == "none" and not (store.endpoint and store.credentials):
             yield key, "needs endpoint and credentials; cloud is none: write those of an S3-compatible store"
+    if platform.logging and platform.logging.store.prefix:
+        yield "logging.store.prefix", "is not known to Loki 2.9; leave it out and give the logs a bucket of their own"
     for key, url in _urls(platform):
         if urlsplit(url).password:
             yield key, "holds a password; write the URL without it and name a Secret, {secret: NAME, key: KEY}"

@@ -213,13 +213,15 @@ class Pod:
 class Promtail(Server):
     """The real promtail with the settings of *site*, reading the logs of *pods* instead of asking an API server."""
 
-    def __init__(self, folder: Path, site: str, loki: Loki, pods: Iterable[Pod]) -> None:
+    def __init__(
+        self, folder: Path, site: str, loki: Loki, pods: Iterable[Pod], change: Callable[[Settings], Settings]
+    ) -> None:
         pods = tuple(pods)
         for pod in pods:
             pod.write(folder / "pods")
         port = free_port()
         super().__init__(Supervisor(folder, State(owner=myself())), "promtail", f"http://127.0.0.1:{port}")
-        settings = promtail_settings(site)
+        settings = change(promtail_settings(site))
         settings["server"] |= {"http_listen_address": "127.0.0.1", "http_listen_port": port, "grpc_listen_port": 0}
         settings["clients"][0] |= {"url": f"{loki.url}/loki/api/v1/push", "batchwait": "200ms"}
         settings["positions"]["filename"] = str(folder / "positions.yaml")

@@ -63,6 +63,7 @@ WRONG = [
     ("none", "platform.storage.parameters", {"fast-ssd": {}}, r"storage\.parameters: .* storage\.csi\.parameters"),
     ("aws", "platform.storage.parameters", {"local-ssd": {"a": "b"}}, r"storage\.parameters\.local-ssd: has none"),
     ("none", "platform.storage.csi.parameters.nfs-storage", {"a": "b"}, r"csi\.parameters\.nfs-storage: has none"),
+    ("aws", "platform.logging.store.prefix", "eu", r"platform\.logging\.store\.prefix: is not known to Loki"),
     ("none", "platform.backup.endpoint", MISSING, r"platform\.backup: needs endpoint and credentials"),
     ("azure", "platform.backup.storage_account", MISSING, r"platform\.backup\.storage_account: is missing"),
     ("aws", "platform.storage.default_class", "nfs", r"'nfs' is not one of fast-ssd, .*, local-ssd"),
