@@ -185,6 +185,7 @@ class SecretStoreConfig(Strict, frozen=True):
     """Where external-secrets reads from: the cloud's secret manager, or a Vault."""
 
     vault: str | None = None  # https://…; without it the cloud's own
+    key_vault: str | None = None  # https://NAME.vault.azure.net; azure without a Vault
     vault_role: str = "external-secrets"
     vault_path: str = "secret"
 

@@ -37,6 +37,7 @@ from hubops.config.platform import (
     TlsConfig,
 )
 from hubops.errors import ConfigError
+from hubops.stack.secrets import Secret, secrets
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _DOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})+")
@@ -98,6 +99,11 @@ class Site:
         return {"letsencrypt": "letsencrypt-production", "self-signed": "internal-ca"}.get(
             self.tls.issuer, self.tls.issuer
         )
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The Secrets that the settings refer to."""
+        return secrets(self)
 
     @property
     def application(self) -> str:
@@ -315,6 +321,11 @@ def _stores(platform: PlatformConfig) -> Problems:
             yield key, "needs endpoint and credentials; cloud is none: write those of an S3-compatible store"
     if platform.logging and platform.logging.store.prefix:
         yield "logging.store.prefix", "is not known to Loki 2.9; leave it out and give the logs a bucket of their own"
+    if "external-secrets" in platform.parts and not platform.secret_store.vault:
+        if platform.cloud == "none":
+            yield "secret_store.vault", "is missing; cloud is none: write the URL of a Vault to read secrets from"
+        if platform.cloud == "azure" and not platform.secret_store.key_vault:
+            yield "secret_store.key_vault", "is missing; write the URL of the Key Vault, https://NAME.vault.azure.net"
     for key, url in _urls(platform):
         if urlsplit(url).password:
             yield key, "holds a password; write the URL without it and name a Secret, {secret: NAME, key: KEY}"
@@ -337,6 +348,8 @@ def _urls(platform: PlatformConfig) -> Iterator[tuple[str, str]]:
     yield from ((f"remote_write[{index}].url", each.url) for index, each in enumerate(platform.remote_write))
     if platform.oidc:
         yield "oidc.issuer", platform.oidc.issuer
+    if platform.secret_store.vault:
+        yield "secret_store.vault", platform.secret_store.vault
     yield from ((f"{key}.endpoint", store.endpoint) for key, store in _object_stores(platform) if store.endpoint)
 
 
