@@ -311,7 +311,7 @@ def restarted_long_ago(bed: Testbed) -> None:
 def apply(bed: Testbed, say: Callable[[str], None]) -> None:
     began = time.monotonic()
     api = bed.api
-    first = [*namespaces(), *load(PLATFORM / "cluster.yaml", PLATFORM / "operator.yaml", *CRDS)]
+    first = [*namespaces(), *load(PLATFORM / "cluster.yaml", PLATFORM / "alertmanagerconfigs.yaml", *CRDS)]
     concurrently(api.apply, first)
     concurrently(api.apply, nodes())
     concurrently(api.apply, [*workloads(), *stack(bed), *load(PLATFORM / "edges.yaml")])
