@@ -45,7 +45,7 @@ PODS = {
     "monitoring": pod({"runAsNonRoot": True}, hostNetwork=True, hostPID=True, volumes=on_host("/")),
     "logging": pod({"runAsUser": 0}, DROPPED | {"readOnlyRootFilesystem": True}, volumes=on_host("/var/log/pods")),
     "keda": RESTRICTED,
-    "vpa": pod(),  # the chart's jobs for the certificate of its webhook
+    "vpa": pod(SECCOMP | {"runAsNonRoot": True}),  # the jobs for the certificate of its webhook
     "gatekeeper-system": pod({"fsGroup": 999}, DROPPED | SECCOMP | {"runAsNonRoot": True, "runAsUser": 1000}),
     "velero": pod({"runAsUser": 0}, volumes=on_host("/var/lib/kubelet/pods")),
     "istio-system": pod(None, {"runAsUser": 0}, volumes=on_host("/opt/cni/bin")),  # the CNI plugin
