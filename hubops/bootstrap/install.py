@@ -44,6 +44,24 @@ class Installation:
     changed: list[str] = field(default_factory=list)
     _writing: threading.Lock = field(default_factory=threading.Lock)
 
+    def upgrade(self, rendered: Rendered) -> None:
+        """As `install`; where that fails, the release goes back to the revision that was deployed before.
+
+        Custom resource definitions do not go back: the older ones could not hold what the newer ones stored.
+        """
+        pin, namespace = rendered.component.chart, rendered.component.namespace or ""
+        name = (pin.release or pin.name) if pin else ""
+        before = self.target.helm.releases([name]) if pin else ()
+        try:
+            self.install(rendered)
+        except StepFailed as error:
+            if not before or before[0].status != "deployed":
+                raise
+            self.say(rendered.name, f"{error}; back to revision {before[0].revision}")
+            self.target.helm.rollback(name, namespace, int(before[0].revision), timeout=self.timeout)
+            awaited(partial(self._ready, rendered), Deadline(self.timeout), partial(self.say, rendered.name))
+            raise StepFailed(f"{error}; {before[0].chart} is back") from error
+
     def install(self, rendered: Rendered) -> None:
         """Bring one component to what *rendered* says, and wait until its gates pass.
 

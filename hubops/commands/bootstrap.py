@@ -14,12 +14,13 @@ from hubops.commands.bootstrap_run import (
     installing,
     plans,
     prepare,
+    remove,
     untried_lines,
     with_selection,
 )
 from hubops.commands.options import DurationType, Options
 from hubops.config import Duration
-from hubops.errors import Exit
+from hubops.errors import Exit, UsageError
 
 EPILOG = """\b
 Examples:
@@ -59,6 +60,47 @@ def plan(options: Options, full: bool, **flags: Any) -> int:
 @with_selection
 def apply(options: Options, yes: bool, timeout: Duration, **flags: Any) -> int:
     """Install what is missing and change what differs, after showing it; a run that was killed is continued."""
+    return _apply(options, yes, timeout, rollback=False, **flags)
+
+
+@command.command(epilog=EPILOG)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--timeout", type=DurationType(), default="15m", show_default=True, help="For one component.")
+@with_selection
+def upgrade(options: Options, yes: bool, timeout: Duration, **flags: Any) -> int:
+    """Move what is installed to the stack's pins, one component after the other; what fails goes back."""
+    return _apply(options, yes, timeout, rollback=True, **flags)
+
+
+@command.command(epilog=EPILOG)
+@click.option("--confirm", "named", metavar="CLUSTER", help="The cluster's name, instead of being asked for it.")
+@click.option("--timeout", type=DurationType(), default="5m", show_default=True, help="For one component.")
+@with_selection
+def destroy(options: Options, named: str | None, timeout: Duration, **flags: Any) -> int:
+    """Remove what hubops has installed, last first. Claims, CRDs and namespaces in use stay, and are named."""
+    from hubops.bootstrap.remove import to_remove
+
+    run = prepare(options, **flags)
+    chosen = {each.name for each in run.components}
+    found = [
+        (record, release)
+        for record, release in to_remove(run.records, run.target.helm.releases())
+        if record.component in chosen or record.component not in run.stack.components
+    ]
+    if not found:
+        click.echo("hubops has installed nothing of it here.")
+        return Exit.OK
+    for record, release in found:
+        of_chart = f", release {release.name} of {release.chart}" if release else ""
+        click.echo(f"{record.component}: {len(record.objects)} objects{of_chart}")
+    question = f"Remove all this from {run.target.cluster.server}? The cluster's name"
+    if (named or click.prompt(question)) != run.site.cluster:
+        raise UsageError("that is not the name of this cluster in hubops.yaml; nothing was removed")
+    return remove(run, found, timeout)
+
+
+def _apply(options: Options, yes: bool, timeout: Duration, *, rollback: bool, **flags: Any) -> int:
+    """Plan, show, ask, install."""
     from hubops.bootstrap.show import plan_lines
 
     run = prepare(options, **flags)
@@ -69,7 +111,7 @@ def apply(options: Options, yes: bool, timeout: Duration, **flags: Any) -> int:
         return Exit.CRITICAL
     if any(each.changes for each in planned) and not yes:
         confirm(run)
-    return install(run, timeout)
+    return install(run, timeout, rollback=rollback)
 
 
 @command.command(epilog=EPILOG)

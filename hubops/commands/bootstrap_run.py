@@ -15,15 +15,17 @@ import click
 from hubops.commands.options import ACCESS, CONFIG, STACK, Options, with_options
 from hubops.config import Duration
 from hubops.config.platform import Part
-from hubops.errors import Exit, UsageError
+from hubops.errors import Exit, StepFailed, UsageError
 
 if TYPE_CHECKING:
     from hubops.bootstrap.install import Installation
     from hubops.bootstrap.plan import ComponentPlan
-    from hubops.bootstrap.record import Records
+    from hubops.bootstrap.record import Record, Records
     from hubops.bootstrap.target import Target
+    from hubops.clients.helm import Release
     from hubops.stack.render import Rendered
     from hubops.stack.site import Site
+    from hubops.stack.structure import Stack
 
 #: Components at once; more would only wait for the same nodes to pull their images.
 AT_ONCE = 4
@@ -52,6 +54,7 @@ def with_selection(function: Callable[..., Any]) -> Callable[..., Any]:
 class Run:
     """All that a verb works with: the chosen components, rendered, in the order of their needs, and the cluster."""
 
+    stack: Stack
     site: Site
     components: Sequence[Rendered]
     target: Target
@@ -88,7 +91,7 @@ def prepare(
     charts = Charts(helm, {**stack.repositories, **_mirrors(repositories, stack.repositories)}, default_folder())
     records = Records(cluster)
     records.read()
-    return Run(site, components, Target(cluster, helm, charts), records)
+    return Run(stack, site, components, Target(cluster, helm, charts), records)
 
 
 def _mirrors(given: tuple[str, ...], known: Any) -> dict[str, str]:
@@ -130,7 +133,7 @@ def installing(run: Run, timeout: Duration) -> Iterator[Installation]:
         yield Installation(run.target, run.site, run.records, GATES, timeout.total_seconds(), steps, steps.over)
 
 
-def install(run: Run, timeout: Duration) -> int:
+def install(run: Run, timeout: Duration, *, rollback: bool) -> int:
     from hubops.bootstrap import lock
     from hubops.bootstrap.graph import run as graph
     from hubops.bootstrap.show import outcome_lines
@@ -148,11 +151,31 @@ def install(run: Run, timeout: Duration) -> int:
         installing(run, timeout) as installation,
     ):
         run.records.read()
-        outcome = graph(needs, lambda name: installation.install(by_name[name]), at_once=AT_ONCE, stop=stop)
+        step = installation.upgrade if rollback else installation.install
+        # One at a time where it can go back, so that what failed is the only thing that changed.
+        outcome = graph(needs, lambda name: step(by_name[name]), at_once=1 if rollback else AT_ONCE, stop=stop)
     for line in outcome_lines(outcome, installation.changed):
         click.echo(line)
     untried_lines(installation)
     return Exit.CRITICAL if outcome.failed or outcome.blocked else Exit.OK
+
+
+def remove(run: Run, found: Sequence[tuple[Record, Release | None]], timeout: Duration) -> int:
+    """Remove the components of *found*, one after the other."""
+    from hubops.bootstrap import lock
+    from hubops.bootstrap.remove import Removal
+    from hubops.deliver.steps import Steps
+
+    stop = threading.Event()
+    with lock.held(run.target.cluster, waiting=_say_waiting, lost=stop.set), Steps() as steps:
+        removal = Removal(run.target, run.records, timeout.total_seconds(), steps, steps.over)
+        for record, release in found:
+            if stop.is_set():
+                raise StepFailed("the lock of the cluster was lost; run it again to go on")
+            removal.remove(record, release)
+    for kept in removal.kept:
+        click.echo(f"Left: {kept}")
+    return Exit.OK
 
 
 def _say_waiting(holder: str) -> None:

@@ -31,9 +31,15 @@ def bed() -> Iterator[Testbed]:
     bed.stop()
 
 
-@pytest.fixture(params=["helm", "helm4"])
+@pytest.fixture
+def program(request: pytest.FixtureRequest) -> str:
+    """Which helm; tests that do not ask for both are about what hubops does by itself."""
+    return getattr(request, "param", "helm")
+
+
+@pytest.fixture
 def bootstrap(
-    request: pytest.FixtureRequest, bed: Testbed, helms: dict[str, Path], repository: Repository, tmp_path: Path
+    program: str, bed: Testbed, helms: dict[str, Path], repository: Repository, tmp_path: Path
 ) -> Iterator[Bootstrap]:
     """Runs `hubops bootstrap` on the stand-ins; afterwards all that it installed is gone."""
     repository.add(stand_ins.PAINT, stand_ins.SHOP)
@@ -41,10 +47,10 @@ def bootstrap(
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "HUBOPS_CONFIG": str(site_file("none"))}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        program = [sys.executable, "-m", "hubops.cli", "bootstrap", *arguments]
-        flags = ["--stack", str(stack), "--kubeconfig", str(bed.kubeconfig), "--helm", str(helms[request.param])]
+        verb = [sys.executable, "-m", "hubops.cli", "bootstrap", *arguments]
+        flags = ["--stack", str(stack), "--kubeconfig", str(bed.kubeconfig), "--helm", str(helms[program])]
         return subprocess.run(
-            [*program, *flags], capture_output=True, text=True, check=False, timeout=180, env=environment
+            [*verb, *flags], capture_output=True, text=True, check=False, timeout=180, env=environment
         )
 
     yield run
@@ -70,6 +76,7 @@ def state(bed: Testbed) -> dict[str, Any]:
     return {"colors": colors, "deployments": images, "records": records}
 
 
+@pytest.mark.parametrize("program", ["helm", "helm4"], indirect=True)
 def test_from_nothing_to_the_platform_and_again(bootstrap: Bootstrap, bed: Testbed) -> None:
     planned = bootstrap("plan")
     assert planned.returncode == 1, planned.stderr
@@ -98,3 +105,49 @@ def test_from_nothing_to_the_platform_and_again(bootstrap: Bootstrap, bed: Testb
     shown = bootstrap("status")
     assert shown.returncode == 0, shown.stdout
     assert shown.stdout.count("complete") == 4
+
+
+def test_somebody_deletes_and_changes_and_apply_mends_it(bootstrap: Bootstrap, bed: Testbed) -> None:
+    assert bootstrap("apply", "--yes").returncode == 0
+    before = state(bed)
+    bed.api.delete({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "paint", "name": "paint"}})
+    color = {"apiVersion": "paint.example.com/v1", "kind": "Color", "metadata": {"namespace": "paint", "name": "red"}}
+    bed.api.delete(color)
+    planned = bootstrap("plan")
+    assert "repair paint/paint: it is deployed, or a part of it is missing" in planned.stdout
+    assert "colors: manifests" in planned.stdout
+    done = bootstrap("apply", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "Installed: paint, colors.\n" in done.stdout
+    assert state(bed) == before
+
+
+def test_a_field_of_somebody_else_is_shown_and_not_forced(bootstrap: Bootstrap, bed: Testbed) -> None:
+    assert bootstrap("apply", "--yes").returncode == 0
+    color = {"apiVersion": "paint.example.com/v1", "kind": "Color", "metadata": {"namespace": "paint", "name": "red"}}
+    bed.api.apply({**color, "spec": {"hex": "cc0000"}})  # as "testbed", by force
+    done = bootstrap("apply", "--yes")
+    assert done.returncode == 2
+    assert "colors: cannot be installed as it is" in done.stdout
+    assert "testbed" in done.stdout
+    assert bed.api.list("Color", "paint")[1]["spec"] == {"hex": "cc0000"}
+
+
+def test_it_ends_with_what_is_of_value_left(bootstrap: Bootstrap, bed: Testbed) -> None:
+    assert bootstrap("apply", "--yes").returncode == 0
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    metadata = {"namespace": "shop", "name": "ledger"}
+    bed.api.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": claim})
+    refused = bootstrap("destroy", "--confirm", "another")
+    assert refused.returncode == 64
+    assert len(bed.api.list("Deployment")) == 2
+
+    done = bootstrap("destroy", "--confirm", "bare")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines[:4]] == ["colors", "paint", "shop", "namespaces"]
+    assert "Left: Namespace shop: 1 claims are in it, such as ledger" in lines
+    assert bed.api.list("Deployment") == []
+    assert bed.api.get("Namespace", None, "paint") is None
+    assert bed.api.get("PersistentVolumeClaim", "shop", "ledger")
+    assert bootstrap("destroy", "--confirm", "bare").stdout == "hubops has installed nothing of it here.\n"

@@ -1,0 +1,109 @@
+"""Removes what an installation has made, in the reverse of its order, and leaves what is not its own to destroy.
+
+Custom resource definitions stay, since deleting one deletes every object of its kind; claims stay, since they are data;
+and a namespace stays as long as a claim or a pod is in it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from hubops.bootstrap.gate import Verdict, awaited, passed, waiting
+from hubops.bootstrap.record import Record, Records, Ref
+from hubops.bootstrap.target import Target
+from hubops.clients.helm import Release
+from hubops.clients.kube.errors import NotServed
+from hubops.clients.retry import Deadline
+
+#: Deleted first, because it is what keeps others from being changed, or last, because others live in it.
+_ORDER = {"ValidatingWebhookConfiguration": 0, "MutatingWebhookConfiguration": 0, "Namespace": 2}
+
+
+def to_remove(records: Records, releases: Sequence[Release]) -> list[tuple[Record, Release | None]]:
+    """The components that hubops has installed, each before all that it needs, with their releases."""
+    by_name = {f"{each.namespace}/{each.name}": each for each in releases}
+    found = [(each, by_name.get(each.release)) for each in records.known.values()]
+    return sorted(found, key=lambda item: (-_depth(item[0].component, records), item[0].component))
+
+
+def _depth(name: str, records: Records) -> int:
+    """How many components stand one upon the other under *name*."""
+    record = records.known.get(name)
+    return 1 + max((_depth(need, records) for need in record.needs), default=0) if record else 0
+
+
+@dataclass
+class Removal:
+    """One run; `kept` says what was left, and why."""
+
+    target: Target
+    records: Records
+    timeout: float  # seconds for one component
+    say: Callable[[str, str], None]  # component, what it is doing
+    over: Callable[[str, str], None]  # component, how it ended
+    kept: list[str] = field(default_factory=list)
+    _writing: threading.Lock = field(default_factory=threading.Lock)
+
+    def remove(self, record: Record, release: Release | None) -> None:
+        """Remove one component, and forget it once it is gone. Raises StepFailed where something does not go."""
+        deadline, say = Deadline(self.timeout), partial(self.say, record.component)
+        for ref in sorted(record.objects, key=lambda ref: _ORDER.get(ref.kind, 1)):
+            if ref.kind == "Namespace":
+                continue
+            say(f"deleting {ref}")
+            self._delete(ref)
+        if release:
+            say(f"helm uninstall {release.name}")
+            self.target.helm.uninstall(release.name, release.namespace, timeout=deadline.remaining())
+        awaited(partial(self._gone, [ref for ref in record.objects if ref.kind != "Namespace"]), deadline, say)
+        for ref in record.objects:
+            if ref.kind == "Namespace":
+                self._remove_namespace(ref, deadline, say)
+        with self._writing:
+            self.records.forget(record.component)
+        self.over(record.component, "removed")
+
+    def _delete(self, ref: Ref) -> None:
+        if ref.kind == "CustomResourceDefinition":
+            self.kept.append(f"{ref}: deleting it would delete every object of its kind")
+            return
+        try:
+            self.target.cluster.delete(ref.item())
+        except NotServed:
+            return  # gone with its kind
+
+    def _gone(self, refs: Sequence[Ref]) -> Verdict:
+        for ref in refs:
+            try:
+                live = self.target.cluster.read(ref.item()) if ref.kind != "CustomResourceDefinition" else None
+            except NotServed:
+                continue
+            if live is not None:
+                holds = ", ".join(live["metadata"].get("finalizers") or [])
+                return waiting(f"{ref} is still there" + (f"; its finalizers: {holds}" if holds else ""))
+        return passed("")
+
+    def _remove_namespace(self, ref: Ref, deadline: Deadline, say: Callable[[str], None]) -> None:
+        if reason := self._in_use(ref.name):
+            self.kept.append(f"{ref}: {reason}")
+            return
+        say(f"deleting {ref}")
+        self._delete(ref)
+        awaited(partial(self._gone, [ref]), deadline, say)
+
+    def _in_use(self, namespace: str) -> str:
+        """Why *namespace* is not to be deleted; empty where nothing of value is in it."""
+        if namespace == "hubops":
+            return "the records of hubops are in it until the end"
+        if claims := self.target.cluster.find("v1", "PersistentVolumeClaim", namespace):
+            return f"{len(claims)} claims are in it, such as {claims[0]['metadata']['name']}"
+        pods = [each for each in self.target.cluster.find("v1", "Pod", namespace) if not _ends(each)]
+        return f"{len(pods)} pods are in it, such as {pods[0]['metadata']['name']}" if pods else ""
+
+
+def _ends(pod: dict[str, object]) -> bool:
+    metadata = pod["metadata"]
+    return isinstance(metadata, dict) and "deletionTimestamp" in metadata
