@@ -6,15 +6,14 @@ call otherwise is translated in `for_loki_3`, and nowhere else.
 
 from __future__ import annotations
 
-import copy
 import re
 import subprocess
-import textwrap
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import requests
@@ -28,17 +27,37 @@ Settings = dict[str, Any]
 #: A line is (seconds since the epoch, text).
 Line = tuple[float, str]
 
+PROMTAIL = """\
+server: {log_level: warn, http_listen_port: 3101}
+clients: {{- tpl (toYaml .Values.config.clients) . | nindent 2 }}
+positions: {{- tpl (toYaml .Values.config.positions) . | nindent 2 }}
+scrape_configs: {{- tpl .Values.config.snippets.scrapeConfigs . | nindent 2 }}
+limits_config: {{- tpl .Values.config.snippets.extraLimitsConfig . | nindent 2 }}
+"""
+
 
 @cache
 def program(name: str) -> Path:
     return build.programs(families=(name,))[name]
 
 
+@cache
+def helm(name: str, site: str, template: str) -> str:
+    """What the real Helm makes of *template* with the values of the component *name*, as a chart's template would."""
+    with TemporaryDirectory() as folder:
+        chart = Path(folder)
+        (chart / "templates").mkdir()
+        (chart / "Chart.yaml").write_text("{apiVersion: v2, name: shown, version: 0.0.1}")
+        (chart / "values.yaml").write_text(yaml.safe_dump(component(site, name).chart_values()))
+        (chart / "templates" / "shown.yaml").write_text(template)
+        argv = [str(program("helm")), "template", "shown", folder]
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
 def loki_settings(site: str) -> Settings:
-    """Loki's configuration as the chart writes it: `loki.config`, which is empty, under `loki.structuredConfig`."""
-    loki = component(site, "loki").chart_values()["loki"]
-    assert yaml.safe_load(loki["config"]) == {}
-    return copy.deepcopy(dict(loki["structuredConfig"]))
+    """Loki's configuration as the chart loki-distributed 0.78 assembles it (templates/configmap.yaml)."""
+    merged = "mergeOverwrite (tpl .Values.loki.config . | fromYaml) .Values.loki.structuredConfig"
+    return dict(yaml.safe_load(helm("loki", site, f"{{{{ tpl ({merged} | toYaml) . }}}}")))
 
 
 def for_loki_3(settings: Settings) -> Settings:
@@ -61,7 +80,7 @@ def refusal(folder: Path, settings: Settings) -> str:
 
 def alone(settings: Settings, folder: Path, port: int) -> Settings:
     """*settings* for one process with its store in *folder*: what deletes, and what is limited, is as it was."""
-    del settings["memberlist"], settings["frontend"], settings["frontend_worker"], settings["chunk_store_config"]
+    del settings["memberlist"], settings["chunk_store_config"]
     del settings["query_range"]["results_cache"], settings["runtime_config"], settings["storage_config"]["aws"]
     address = "127.0.0.1"
     settings["server"] |= {
@@ -69,6 +88,9 @@ def alone(settings: Settings, folder: Path, port: int) -> Settings:
         "grpc_listen_address": address, "grpc_listen_port": free_port(), "log_level": "warn",
     }  # fmt: skip
     settings["query_range"]["cache_results"] = False
+    # Both would look for the scheduler every ten seconds only.
+    settings["frontend"] = {"scheduler_dns_lookup_period": "100ms"}
+    settings["frontend_worker"] = {"dns_lookup_duration": "100ms"}
     settings["common"] |= {
         "path_prefix": str(folder), "replication_factor": 1, "instance_addr": address,
         "ring": {"kvstore": {"store": "inmemory"}, "instance_addr": address},
@@ -148,26 +170,9 @@ class Loki(Server):
         return [(labels, text) for _, labels, text in sorted(lines, key=lambda line: int(line[0]))]
 
 
-def scrape_configs(site: str) -> list[Settings]:
-    """What promtail reads and how, as the chart writes it: its one directive of Helm is replaced here by hand."""
-    snippets = component(site, "promtail").chart_values()["config"]["snippets"]
-    directive = "{{- toYaml .Values.config.snippets.pipelineStages | nindent 4 }}"
-    before, found, after = snippets["scrapeConfigs"].partition(directive)
-    assert found
-    assert "{{" not in before + after
-    stages = textwrap.indent(yaml.safe_dump(snippets["pipelineStages"]), "    ")
-    return list(yaml.safe_load(f"{before.rstrip()}\n{stages}{after}"))
-
-
 def promtail_settings(site: str) -> Settings:
-    config = component(site, "promtail").chart_values()["config"]
-    return {
-        "server": {"log_level": "warn", "http_listen_port": 3101},
-        "clients": copy.deepcopy(config["clients"]),
-        "positions": dict(config["positions"]),
-        "scrape_configs": scrape_configs(site),
-        "limits_config": yaml.safe_load(config["snippets"]["extraLimitsConfig"]),
-    }
+    """promtail's configuration as the chart promtail 6.15 assembles it (`config.file` of its values)."""
+    return dict(yaml.safe_load(helm("promtail", site, PROMTAIL)))
 
 
 @dataclass(frozen=True)
