@@ -167,6 +167,15 @@ def test_every_alert_says_what_to_do_and_whose_it_is(site_name: str) -> None:
         assert words[0] == named if verb == "runbook" else words and set(words) <= CHECKS.keys(), rule
 
 
+def test_every_alert_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "platform.md").read_text(encoding="utf-8")
+    section = text.partition("\n## Alerts\n")[2].partition("\n## ")[0]
+    for severity, column in (("critical", 2), ("warning", 3)):
+        cells = " ".join(line.split("|")[column] for line in section.splitlines() if line.startswith("| "))
+        named = {word for word in re.findall(r"\b[A-Z]\w+\b", cells) if word not in ("Critical", "Warning")}
+        assert named == {rule["alert"] for rule in ALERTS if rule["labels"]["severity"] == severity}
+
+
 def test_the_owners_thresholds_stand() -> None:
     found = {rule["alert"]: rule for rule in ALERTS}
     for name, (severity, expression) in OWNERS.items():
