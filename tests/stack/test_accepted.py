@@ -6,6 +6,8 @@ duplicate field is an error there, and so is a warning here: it says that the ob
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections import defaultdict
 
 import pytest
@@ -55,6 +57,17 @@ def test_every_priority_class_that_is_named_is_made(stack: str, site: str) -> No
     made = {document.name for document in documents(stack, site) if document.kind == "PriorityClass"}
     used = {(name, each) for name, every in rendered(site, stack).items() for each in named(every, "priorityClassName")}
     assert {each for each in used if each[1] not in made | {"system-cluster-critical", "system-node-critical"}} == set()
+
+
+def test_every_kind_that_is_made_is_looked_at_closely(server: KindServer) -> None:
+    """A definition that takes any field would accept everything: none of ours does."""
+    kinds = {(each.object["apiVersion"], each.kind): each for where in EVERYWHERE for each in documents(*where)}
+    for document in kinds.values():
+        obj = dict(document.object)
+        inner = "spec" if isinstance(obj.get("spec"), dict) else "metadata"
+        wrong = {**obj, inner: {**obj[inner], "unheardOf": "x"}}
+        said = server.objections(dataclasses.replace(document, text=json.dumps(wrong)))
+        assert any("unheardOf" in each for each in said), f"{document}: {said}"
 
 
 SERVICE_MONITOR = """
