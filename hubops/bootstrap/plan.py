@@ -15,6 +15,7 @@ from typing import Any, Literal
 import yaml
 
 from hubops.bootstrap.difference import Change, between, of_values
+from hubops.bootstrap.images import images
 from hubops.bootstrap.ready import WORKLOADS
 from hubops.bootstrap.record import Record, Ref, refs
 from hubops.bootstrap.target import Target
@@ -66,6 +67,7 @@ class ComponentPlan:
     release: ReleasePlan | None = None
     objects: tuple[ObjectPlan, ...] = ()
     problem: str | None = None
+    images: tuple[str, ...] = ()  # that its pods are made of
 
     @property
     def changes(self) -> bool:
@@ -78,16 +80,19 @@ def plan(target: Target, rendered: Rendered, record: Record | None, releases: It
     """The plan of one component. Raises Retryable and Permanent where the cluster, or the chart's repository, does not
     answer; what the cluster refuses is the plan's `problem`.
     """
-    chart = crds = release = None
-    problem = None
+    chart = release = problem = None
+    crds: list[Manifest] = []
+    made: list[Manifest] = []
     if rendered.component.chart:
         chart = target.charts.fetch(rendered.component.chart)
         crds = objects_of(target.helm.crds(chart))
-        release, problem = _release(target, rendered, chart, {each.name: each for each in releases})
+        made = objects_of(target.template(rendered, chart))
+        release, problem = _release(target, rendered, made, {each.name: each for each in releases})
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="plan") as pool:
-        definitions = tuple(pool.map(partial(_planned, target.cluster, take_over=True), crds or ()))
+        definitions = tuple(pool.map(partial(_planned, target.cluster, take_over=True), crds))
         objects, refused = _objects(target.cluster, rendered, record, pool.map)
-    return ComponentPlan(rendered.name, rendered, chart, definitions, release, objects, problem or refused)
+    pulled = tuple(sorted(set(images([*made, *rendered.objects()]))))
+    return ComponentPlan(rendered.name, rendered, chart, definitions, release, objects, problem or refused, pulled)
 
 
 def objects_of(text: str) -> list[Manifest]:
@@ -110,7 +115,7 @@ _Loader.add_constructor("tag:yaml.org,2002:value", lambda _, node: str(node.valu
 
 
 def _release(
-    target: Target, rendered: Rendered, chart: ChartFile, releases: Mapping[str, Release]
+    target: Target, rendered: Rendered, made: list[Manifest], releases: Mapping[str, Release]
 ) -> tuple[ReleasePlan, str | None]:
     pin, namespace = rendered.component.chart, rendered.component.namespace or ""
     assert pin
@@ -119,12 +124,11 @@ def _release(
     after = f"{pin.name}-{pin.version}"
     current = releases.get(name)
     if current is None or current.namespace != namespace or current.status == "uninstalled":
-        made = objects_of(target.template(rendered, chart))
         objects = tuple(ObjectPlan(ref, "create") for ref in refs(made))
         return ReleasePlan(name, namespace, "install", after=after, objects=objects), _taken(name, namespace, current)
     values = of_values(target.helm.values(name, namespace), wanted)
     installed = objects_of(target.helm.manifest(name, namespace))
-    objects = _rendered(installed, objects_of(target.template(rendered, chart)))
+    objects = _rendered(installed, made)
     changed = values or not current.is_of(pin.name, pin.version)
     broken = current.pending or current.status == "failed" or _missing(target.cluster, installed, namespace)
     action: Literal["repair", "upgrade", "keep"] = "repair" if broken else "upgrade" if changed else "keep"

@@ -1,18 +1,19 @@
-"""Plans and outcomes as text: what would be written, worst first nowhere, in the order in which it would be."""
+"""Plans and outcomes as text, in the order in which things would be written."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from hubops.bootstrap.graph import Outcome
+from hubops.bootstrap.images import registries
 from hubops.bootstrap.plan import ComponentPlan, ObjectPlan, ReleasePlan
 from hubops.model.text import inert
 
 _SIGNS = {"create": "+", "change": "~", "delete": "-", "later": "+"}
 
 
-def plan_lines(plans: Iterable[ComponentPlan], *, full: bool) -> Iterator[str]:
+def plan_lines(plans: Sequence[ComponentPlan], *, full: bool) -> Iterator[str]:
     """What each component would change. With *full* every new object is named; else new ones are counted by kind."""
     counts: Counter[str] = Counter()
     for each in plans:
@@ -26,6 +27,8 @@ def plan_lines(plans: Iterable[ComponentPlan], *, full: bool) -> Iterator[str]:
         yield from _objects((*each.crds, *each.objects), full)
     total = ", ".join(f"{counts[action]} to {action}" for action in ("create", "change", "delete") if counts[action])
     yield ""
+    if pulled := registries(image for each in plans if each.changes for image in each.images):
+        yield f"Images come from {', '.join(pulled)}"
     yield f"Objects of manifests: {total}." if total else "Nothing to change."
 
 

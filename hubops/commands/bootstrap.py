@@ -13,6 +13,7 @@ from hubops.commands.bootstrap_run import (
     install,
     installing,
     plans,
+    preflight,
     prepare,
     remove,
     untried_lines,
@@ -44,10 +45,11 @@ def plan(options: Options, full: bool, **flags: Any) -> int:
     from hubops.bootstrap.show import plan_lines
 
     run = prepare(options, **flags)
+    fit = preflight(run)
     planned = plans(run)
     for line in plan_lines(planned, full=full):
         click.echo(line)
-    if any(each.problem for each in planned):
+    if not fit or any(each.problem for each in planned):
         return Exit.CRITICAL
     return Exit.WARNING if any(each.changes for each in planned) else Exit.OK
 
@@ -104,10 +106,11 @@ def _apply(options: Options, yes: bool, timeout: Duration, *, rollback: bool, **
     from hubops.bootstrap.show import plan_lines
 
     run = prepare(options, **flags)
+    fit = preflight(run)
     planned = plans(run)
     for line in plan_lines(planned, full=False):
         click.echo(line)
-    if any(each.problem for each in planned):
+    if not fit or any(each.problem for each in planned):
         return Exit.CRITICAL
     if any(each.changes for each in planned) and not yes:
         confirm(run)

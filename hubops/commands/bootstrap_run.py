@@ -38,6 +38,7 @@ _SELECTION = (
     click.option("--from", "start", metavar="COMPONENT", help="This component and what follows it."),
     click.option("--with", "parts", multiple=True, metavar="PART", help="An optional part, such as istio; repeatable."),
     click.option("--repo", "repositories", multiple=True, metavar="NAME=URL", help="A mirror, or an oci:// registry."),
+    click.option("--accept", "accepted", multiple=True, metavar="ID", help="Go on in spite of this preflight."),
     click.option("--helm", "program", default="helm", show_default=True, help="The helm program; 3.12 or newer, or 4."),
 )
 
@@ -59,11 +60,12 @@ class Run:
     components: Sequence[Rendered]
     target: Target
     records: Records
+    accepted: tuple[str, ...]  # ids of preflight findings that are no hindrance
 
 
 def prepare(
     options: Options, *, names: tuple[str, ...], skip: tuple[str, ...], start: str | None, parts: tuple[str, ...],
-    repositories: tuple[str, ...], program: str,
+    repositories: tuple[str, ...], program: str, accepted: tuple[str, ...],
 ) -> Run:  # fmt: skip
     """Everything that can be wrong without the cluster is said first: settings, names, templates, helm."""
     from hubops.bootstrap.charts import Charts, default_folder
@@ -91,7 +93,7 @@ def prepare(
     charts = Charts(helm, {**stack.repositories, **_mirrors(repositories, stack.repositories)}, default_folder())
     records = Records(cluster)
     records.read()
-    return Run(stack, site, components, Target(cluster, helm, charts), records)
+    return Run(stack, site, components, Target(cluster, helm, charts), records, accepted)
 
 
 def _mirrors(given: tuple[str, ...], known: Any) -> dict[str, str]:
@@ -104,6 +106,19 @@ def _mirrors(given: tuple[str, ...], known: Any) -> dict[str, str]:
             raise UsageError(f"--repo {each}: the stack has no repository {name!r}; it has {', '.join(known)}")
         mirrors[name] = url
     return mirrors
+
+
+def preflight(run: Run) -> bool:
+    """Print what of the cluster is in the way of the platform; whether it can be installed."""
+    from hubops.bootstrap.preflight import examine
+
+    hindered = False
+    for each in examine(run.target, run.stack, run.site, run.components):
+        hinders = each.state == "failed" and each.id not in run.accepted
+        hindered |= hinders
+        if each.state != "ok":
+            click.echo(f"preflight {each.id}: {each.text}" + (f" (--accept {each.id} to go on)" if hinders else ""))
+    return not hindered
 
 
 def plans(run: Run) -> list[ComponentPlan]:

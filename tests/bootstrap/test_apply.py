@@ -48,7 +48,7 @@ def bootstrap(
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         verb = [sys.executable, "-m", "hubops.cli", "bootstrap", *arguments]
-        flags = ["--stack", str(stack), "--kubeconfig", str(bed.kubeconfig), "--helm", str(helms[program])]
+        flags = ["--accept", "storage-drivers", "--stack", str(stack), "--kubeconfig", str(bed.kubeconfig), "--helm", str(helms[program])]
         return subprocess.run(
             [*verb, *flags], capture_output=True, text=True, check=False, timeout=180, env=environment
         )

@@ -31,6 +31,7 @@ Manifest = dict[str, Any]
 #: The name that hubops' fields carry in managedFields.
 FIELD_MANAGER = "hubops"
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
@@ -77,6 +78,18 @@ class KubeWriter(KubeClient):
         )
         items = _object(self._get(request, _wanted("list", item))).get("items") or []
         return [{"apiVersion": api_version, "kind": kind, **each} for each in items]
+
+    def has_secret(self, namespace: str, name: str) -> bool:
+        """Whether there is such a Secret; the server sends its metadata alone."""
+        item = {"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": namespace, "name": name}}
+        request = Request(path=self._served.path(item), accept=_METADATA)
+        try:
+            self._get(request, _wanted("get", item))
+        except Permanent as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
 
     def apply(self, item: Manifest, *, dry_run: bool = False, take_over: bool = False) -> Applied:
         """Server-side apply: hubops owns the fields of *item* afterwards; with *dry_run* nothing is stored.
