@@ -8,6 +8,7 @@ import pytest
 
 from tests.stack.apiserver import KindServer
 from tests.stack.manifests import EVERYWHERE, documents, namespaces
+from tests.stack.operated import Operated
 from tests.testbed.api import concurrently
 from tests.testbed.bed import Testbed
 
@@ -28,3 +29,11 @@ def server() -> Iterator[KindServer]:
         yield server
     finally:
         bed.stop()
+
+
+@pytest.fixture(scope="package")
+def operator(server: KindServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
+    """The Prometheus operator with the Prometheus, Alertmanager, monitors and rules of every site."""
+    operator = Operated(tmp_path_factory.mktemp("operator"), server)
+    yield operator
+    operator.stop()

@@ -14,19 +14,11 @@ import pytest
 import yaml
 
 from tests.stack import alertmanager, operated
-from tests.stack.apiserver import KindServer
 from tests.stack.operated import Operated
 from tests.stack.rendered import SITES, rendered, site
 from tests.testbed import build
 
 GIB = 1024
-
-
-@pytest.fixture(scope="module")
-def operator(server: KindServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
-    operator = Operated(tmp_path_factory.mktemp("operator"), server)
-    yield operator
-    operator.stop()
 
 
 def undiscovered(settings: Any) -> Any:
