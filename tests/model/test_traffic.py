@@ -30,9 +30,9 @@ def policy(namespace: str = "shop", **spec: Any) -> NetworkPolicy:
 
 
 DENY = policy(podSelector={}, policyTypes=["Ingress", "Egress"])
-FROM_WEB = policy(
-    podSelector={"matchLabels": {"app": "api"}}, ingress=[{"from": [{"podSelector": {"matchLabels": {"app": "web"}}}]}]
-)
+WEB = {"podSelector": {"matchLabels": {"app": "web"}}}
+FROM_WEB = policy(podSelector={"matchLabels": {"app": "api"}}, ingress=[{"from": [WEB]}])
+NOT_LINK_LOCAL = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}}]}
 
 
 def into(*rules: dict[str, Any], **labels: str) -> NetworkPolicy:
