@@ -123,7 +123,7 @@ FAMILIES: dict[str, Family] = {
         fits=r"gator version v3\.(1[5-9]|2\d)\.",
         ldflags="-s -w -X github.com/open-policy-agent/gatekeeper/v3/pkg/version.Version=v3.23.1",
     ),
-    # What Istio thinks of its objects, without a cluster. Its releases carry no tag that Go knows: a commit of its master.
+    # What Istio thinks of its objects, without a cluster. Go knows no tag of its releases: a commit of its master.
     "istio": Family(
         ("istio.io/istio/istioctl/cmd/istioctl",),
         {"istioctl": "istioctl"},
