@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from msgspec import convert
 from hubops.model.kube.meta import LabelSelector
 from hubops.model.kube.networking import NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort
 from hubops.model.traffic import Peer, refused, restricts_egress, restricts_ingress
-from tests.stack.flows import OTHERS, PODS, flows, namespaces, peer, policies, port_of, table
-from tests.stack.rendered import SITES, site
+from tests.stack import cyclonus
+from tests.stack.flows import ADDRESSES, OTHERS, PODS, flows, namespaces, peer, policies, port_of, table
+from tests.stack.rendered import SITES, component, site
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "network-policies.md"
 
@@ -100,6 +102,20 @@ def matching(each: NetworkPolicyPeer, own: str) -> list[Peer]:
         chosen = each.namespace_selector
         pods = (pod for pod in pods if chosen.matches(dict(pod.namespace_labels)))
     return [pod for pod in pods if (each.pod_selector or LabelSelector()).matches(dict(pod.labels or {}))]
+
+
+@pytest.mark.parametrize("at", SITES)
+def test_a_second_judge_agrees(at: str) -> None:
+    """From every pod and address to every port of every pod, and the documented flows: cyclonus says the same."""
+    ends = [peer(name) for name in (*PODS, *ADDRESSES)]
+    asked = [(source, target, port) for source in ends for target in ends for port in target.ports]
+    documented = (*flows("allowed", at), *flows("denied", at))
+    asked += [(peer(flow.source), peer(flow.target), port_of(flow)) for flow in documented]
+    written = component(at, "network-policies").objects()
+    theirs = cyclonus.refused(written, asked)
+    ours = [refused(policies(at), *each) for each in asked]
+    assert [(*each, one, other) for each, one, other in zip(asked, ours, theirs, strict=True) if one != other] == []
+    assert Counter(ours).keys() == {None, "egress", "ingress"}
 
 
 def test_a_policy_about_nothing_is_found() -> None:

@@ -116,6 +116,8 @@ FAMILIES: dict[str, Family] = {
         fits=r"prometheus-operator, version 0\.71\.",
         ldflags="-s -w -X github.com/prometheus/common/version.Version=0.71.2",
     ),
+    # What NetworkPolicies let through, without a cluster: a second opinion.
+    "cyclonus": Family((".",), {"cyclonus": "cyclonus"}, fits=r"cyclonus 0\.5\."),
     # What Gatekeeper decides, without a cluster.
     "gatekeeper": Family(
         ("github.com/open-policy-agent/gatekeeper/v3/cmd/gator",),
