@@ -16,7 +16,7 @@ from hubops.model.finding import Ref
 from hubops.report.runbook import fill_command, parse, values
 from hubops.report.shell import logical_lines
 from tests.checks.test_checks import CATALOG
-from tests.checks.test_runbooks import TEXTS, findings
+from tests.checks.test_runbooks import OF_ALERTS, TEXTS, findings
 from tests.testbed import build
 from tests.testbed.api import Object, concurrently
 from tests.testbed.bed import Testbed
@@ -24,6 +24,7 @@ from tests.testbed.bed import Testbed
 #: What a command of the platform answers with that this testbed cannot run, and why.
 CANNOT = {
     " top ": ("Metrics API not available", "metrics-server measures through real kubelets"),
+    ".velero.io": ("the server doesn't have a resource type", "the healthy platform of the testbed has no Velero"),
     "/proxy/stats/summary": ("could not find the requested resource", "a node of kwok measures nothing"),
 }
 #: Where the healthy platform has a bit of everything: the pods of Deployments, and pods with claims.
@@ -97,9 +98,11 @@ def commands() -> Iterator[tuple[str, str]]:
 def filled(testbed: Testbed, check: str, line: str) -> str:
     """*line* with names that exist; what only the finding knows (an alert, a certificate) as the finding has it."""
     found = findings(check)
-    if not found:  # the runbook of an alert: of its pod, where it names one
+    if check in OF_ALERTS:
         here = pods(testbed, APPLICATION)[0]["metadata"]
         return fill_command(line, {"kind": "Pod", "namespace": here["namespace"], "name": here["name"]})
+    if not found:
+        return line
     details = {key: value for finding in reversed(found) for key, value in finding.details.items()}
     literal = re.search(r" -c ([a-z-]+)\b", line)
     known = names(testbed, [finding.ref for finding in found], literal[1] if literal else None)
