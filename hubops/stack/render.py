@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ class Rendered:
 def render(stack: Stack, folder: Path, site: Site, name: str) -> Rendered:
     """The component *name* of *stack* for *site*; its files are in *folder*. Raises ConfigError with file and line."""
     component = stack.components[name]
-    templates = Templates(folder)
+    templates = _templates(folder)
     names: Mapping[str, object] = {
         "site": site,
         "stack": stack,
@@ -90,3 +91,9 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         under = result.get(key)
         result[key] = _merged(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
     return result
+
+
+@functools.cache
+def _templates(folder: Path) -> Templates:
+    """The templates of *folder*: components share some, and one that is compiled serves every site."""
+    return Templates(folder)

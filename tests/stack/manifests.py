@@ -16,6 +16,7 @@ from tests.stack.rendered import SITES, STACKS, rendered
 from tests.testbed.api import Object
 
 _SEPARATOR = re.compile(r"^---(?:[ \t].*)?$", re.MULTILINE)
+_CONTENT = re.compile(r"^[^#\s]", re.MULTILINE)
 #: Every stack that is shipped, at every site.
 EVERYWHERE = [(stack, site) for stack in STACKS if (content.folder("deploy") / stack).is_file() for site in SITES]
 
@@ -53,7 +54,7 @@ def documents(stack: str, site: str) -> list[Document]:
         for component in rendered(site, stack).values()
         for file in component.manifests
         for text in _SEPARATOR.split(file.text)
-        if yaml.load(text, Loader=yaml.CSafeLoader) is not None
+        if _CONTENT.search(text)
     ]
 
 
