@@ -25,7 +25,9 @@ def rendered(name: str, component: str) -> Any:
 
 
 def ingresses(name: str) -> list[dict[str, Any]]:
-    return [each for each in rendered(name, "hosts").objects() if each["kind"] == "Ingress"]
+    """Those that make a host; a canary only adds a backend to one of them."""
+    found = [each for each in rendered(name, "hosts").objects() if each["kind"] == "Ingress"]
+    return [each for each in found if f"{ANNOTATION}canary" not in each["metadata"].get("annotations", {})]
 
 
 def host(ingress: dict[str, Any]) -> str:

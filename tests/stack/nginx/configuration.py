@@ -163,7 +163,7 @@ def _servers(settings: Mapping[str, str], ingresses: Sequence[Object], place: Pl
     nothing = f"location / {{ {settings['location-snippet']} proxy_pass http://nothing; }}"
     yield f"server {{ {listen}{protocol} default_server ssl{http2}; server_name _; {nothing} }}"
     hosts: dict[str, dict[str, Object]] = {}
-    for ingress in ingresses:
+    for ingress in (each for each in ingresses if not _of(each, "canary")):  # a canary adds a backend, no location
         for rule in ingress["spec"]["rules"]:
             hosts.setdefault(rule["host"], {}).update((each["path"], ingress) for each in rule["http"]["paths"])
     for host, paths in hosts.items():
