@@ -78,7 +78,7 @@ def hubops() -> None:
     """The tool an SRE opens first every morning.
 
     Reads a Kubernetes cluster with its Prometheus, Alertmanager and Loki once, and prints what is wrong, worst
-    first, each finding with its evidence and its runbook. Reading is all it does: these verbs change nothing.
+    first, each finding with its evidence and its runbook. Only bootstrap changes anything, and shows it before.
     """
 
 
