@@ -62,7 +62,7 @@ def test_an_optional_component_is_needed_by_its_own_part_only(name: str) -> None
         ("  a: {title: A, chrat: {}}", r"unknown key 'components\.a\.chrat'; did you mean 'chart'\?"),
         ("  a: {title: A, gates: [luck]}", r"components\.a\.gates\[0\]: 'luck' is not one of "),
         ("  a: {}", r"key 'components\.a\.title' is missing"),
-        ("  a: {title: A}\nregistries: {quay.io: Q}", r"registries\.quay\.io: must end in '/', or it also allows other"),
+        ("  a: {title: A}\nregistries: {quay.io: Q}", r"registries\.quay\.io: must end in "),
     ],
 )
 def test_what_cannot_be_installed_is_refused(tmp_path: Path, components: str, message: str) -> None:
