@@ -65,9 +65,16 @@ class Locked(HubopsError):
 
 
 class StepFailed(HubopsError):
-    """A step that changes a cluster did not come to its end. Nothing else was damaged; the next run goes on from it."""
+    """A step that changes a cluster did not come to its end. Nothing else was damaged; the next run goes on from it.
+
+    `details` are lines about what stood in its way: events, logs, the runbook.
+    """
 
     exit_code = Exit.CRITICAL
+
+    def __init__(self, message: str, *, details: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.details = details
 
 
 class ClusterUnreachable(HubopsError):

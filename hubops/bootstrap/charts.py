@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from hubops.clients.helm import ChartFile, Helm
-from hubops.errors import Permanent
+from hubops.errors import Permanent, Retryable
 from hubops.model.text import inert
 from hubops.stack.structure import Chart
 
@@ -31,6 +31,7 @@ class Charts:
         self._timeout = timeout
         self._locks: dict[Path, threading.Lock] = {}
         self._guard = threading.Lock()
+        self._silent: dict[str, Retryable] = {}  # by URL; not asked again for the next chart
 
     def fetch(self, chart: Chart) -> ChartFile:
         """The archive of *chart*. Raises Retryable and Permanent with the repository's URL and what it answered."""
@@ -45,11 +46,16 @@ class Charts:
 
     def _pull(self, url: str, chart: Chart, kept: Path) -> None:
         """Fetch beside its place and move it there once it was looked at, so that a killed run leaves no half of it."""
+        if error := self._silent.get(url):
+            raise error
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".pull-") as scratch:
             try:
                 found = self._helm.pull(url, chart.name, chart.version, Path(scratch), timeout=self._timeout)
                 _look(found, chart, url)
+            except Retryable as error:
+                self._silent[url] = Retryable(f"{url}: {error}")
+                raise self._silent[url] from error
             except Permanent as error:
                 raise Permanent(f"chart {chart.name} {chart.version} of {url}: {error}") from error
             found.path.replace(kept)

@@ -8,9 +8,11 @@ from typing import Literal
 
 from hubops.bootstrap.target import Target
 from hubops.clients.retry import Deadline
-from hubops.errors import Permanent, SourceError, StepFailed
+from hubops.errors import SourceError, StepFailed
 from hubops.stack.render import Rendered
 from hubops.stack.site import Site
+
+_SOON = 0.1  # seconds until something is asked for the second time
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,10 @@ def awaited(
 ) -> Verdict:
     """The verdict of *ask* once it is no longer "waiting"; *say* is told what is waited for whenever that changes.
 
-    What cannot be read at the moment is waited for too. Raises StepFailed with the last words when time is over.
+    What cannot be read at the moment is waited for too. It is asked again soon at first, then *every* so many seconds.
+    Raises StepFailed with the last words when time is over.
     """
-    said = ""
+    said, pause = "", _SOON
     while True:
         try:
             verdict = ask()
@@ -63,8 +66,8 @@ def awaited(
         if verdict.words != said:
             say(verdict.words)
             said = verdict.words
-        deadline.pause(every)
-        try:
-            deadline.bound(every)
-        except Permanent:
-            raise StepFailed(f"{said} (after {deadline.seconds:.0f} s)") from None
+        deadline.pause(pause)
+        pause = min(pause * 1.5, every)
+        if not deadline.remaining():
+            ended = "interrupted" if deadline.cancelled else f"after {deadline.seconds:.0f} s"
+            raise StepFailed(f"{said} ({ended})")

@@ -6,16 +6,19 @@ import secrets
 import string
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from hubops.bootstrap.gate import Gate, Installed, Verdict, awaited, passed, waiting
 from hubops.bootstrap.plan import ComponentPlan, ObjectPlan, ReleasePlan, objects_of, placed, plan
 from hubops.bootstrap.ready import WORKLOADS, waits_for
 from hubops.bootstrap.record import Record, Records, Ref, refs
 from hubops.bootstrap.target import Target, values_text
-from hubops.clients.kube.errors import AlreadyExists, NotServed
+from hubops.bootstrap.trouble import trouble
+from hubops.clients.helm import Release
+from hubops.clients.kube.errors import AlreadyExists, NotServed, WebhookSilent
 from hubops.clients.retry import Deadline
 from hubops.errors import Permanent, Retryable, SourceError, StepFailed
 from hubops.stack.render import Rendered
@@ -25,6 +28,8 @@ from hubops.stack.structure import GeneratedSecret
 
 Manifest = dict[str, Any]
 _ALPHABET = string.ascii_letters + string.digits
+_AT_ONCE = 6  # objects of one component that are written at the same time
+_HELM_AGAIN = 15.0  # seconds at most until helm is tried again; each time is another revision
 #: Written first, because others live in them or name them.
 _FIRST = ("Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass", "ServiceAccount")
 
@@ -43,33 +48,64 @@ class Installation:
     verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
     _writing: threading.Lock = field(default_factory=threading.Lock)
+    _deadlines: list[Deadline] = field(default_factory=list)
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def cancel(self) -> None:
+        """End the steps that run: what waits stops waiting, and a helm records how far it came."""
+        self._cancelled.set()
+        for each in list(self._deadlines):
+            each.cancel()
+        self.target.helm.interrupt()
+
+    def deadline(self) -> Deadline:
+        """The time of one component, which begins now."""
+        deadline = Deadline(self.timeout)
+        self._deadlines.append(deadline)
+        if self._cancelled.is_set():
+            deadline.cancel()
+        return deadline
 
     def upgrade(self, rendered: Rendered) -> None:
         """As `install`; where that fails, the release goes back to the revision that was deployed before.
 
         Custom resource definitions do not go back: the older ones could not hold what the newer ones stored.
         """
-        pin, namespace = rendered.component.chart, rendered.component.namespace or ""
-        name = (pin.release or pin.name) if pin else ""
-        before = self.target.helm.releases([name]) if pin else ()
+        before = self._current(rendered)
         try:
             self.install(rendered)
         except StepFailed as error:
-            if not before or before[0].status != "deployed":
+            after = self._current(rendered)
+            if before is None or before.status != "deployed" or after == before or self._cancelled.is_set():
                 raise
-            self.say(rendered.name, f"{error}; back to revision {before[0].revision}")
-            self.target.helm.rollback(name, namespace, int(before[0].revision), timeout=self.timeout)
-            awaited(partial(self._ready, rendered), Deadline(self.timeout), partial(self.say, rendered.name))
-            raise StepFailed(f"{error}; {before[0].chart} is back") from error
+            self._back(rendered, before, error)
+
+    def _current(self, rendered: Rendered) -> Release | None:
+        """The component's release, as it is."""
+        pin = rendered.component.chart
+        found = self.target.helm.releases([pin.release or pin.name]) if pin else ()
+        return next((each for each in found if each.namespace == rendered.component.namespace), None)
+
+    def _back(self, rendered: Rendered, before: Release, error: StepFailed) -> NoReturn:
+        """Bring the release back to where it was *before* the *error*, and raise that."""
+        say = partial(self.say, rendered.name)
+        say(f"{error}; back to revision {before.revision}")
+        try:
+            self.target.helm.rollback(before.name, before.namespace, int(before.revision), timeout=self.timeout)
+            awaited(self._readiness(rendered), self.deadline(), say)
+        except (SourceError, StepFailed) as again:
+            text = f"{error}; going back to {before.chart} did not help: {again}"
+            raise StepFailed(text, details=error.details) from error
+        raise StepFailed(f"{error}; {before.chart} is back", details=error.details) from error
 
     def install(self, rendered: Rendered) -> None:
         """Bring one component to what *rendered* says, and wait until its gates pass.
 
         Raises StepFailed that names the step, and SourceError where the cluster no longer answers.
         """
-        name, deadline = rendered.name, Deadline(self.timeout)
+        name, deadline = rendered.name, self.deadline()
         say = partial(self.say, name)
-        planned = self._planned(rendered)
+        planned = self._planned(rendered, deadline, say)
         if planned.problem:
             raise StepFailed(planned.problem)
         if planned.changes or not self._complete(name):
@@ -88,19 +124,37 @@ class Installation:
 
     def verify(self, rendered: Rendered, deadline: Deadline) -> None:
         """Wait until what the component runs is ready, then for each of its gates. Raises StepFailed."""
+        try:
+            self._verify(rendered, deadline)
+        except StepFailed as error:
+            namespace = rendered.component.namespace
+            error.details = trouble(self.target.cluster, str(error), partial(self._objects, rendered), namespace)
+            raise
+
+    def _verify(self, rendered: Rendered, deadline: Deadline) -> None:
         say = partial(self.say, rendered.name)
-        awaited(partial(self._ready, rendered), deadline, say)
+        awaited(self._readiness(rendered), deadline, say)
         for name in rendered.component.gates:
             say(f"gate {name}")
             at = Installed(self.target, self.site, rendered)
             verdict = awaited(partial(self.gates[name], at), deadline, say)
             self.verdicts.setdefault(rendered.name, {})[name] = verdict
 
-    def _planned(self, rendered: Rendered) -> ComponentPlan:
-        self.say(rendered.name, "planning")
+    def _planned(self, rendered: Rendered, deadline: Deadline, say: Callable[[str], None]) -> ComponentPlan:
+        say("planning")
         pin = rendered.component.chart
-        releases = self.target.helm.releases([pin.release or pin.name]) if pin else ()
-        return plan(self.target, rendered, self.records.known.get(rendered.name), releases)
+        releases: tuple[Release, ...] = ()
+        if pin:
+            name = pin.release or pin.name
+            awaited(partial(self._idle, name, rendered.component.namespace or ""), deadline, say)
+            releases = self.target.helm.releases([name])
+        return plan(self.target, rendered, self.records.known.get(rendered.name), releases, shown=False)
+
+    def _idle(self, release: str, namespace: str) -> Verdict:
+        """Of a run that was killed, helm may have been left alive: what it does is not to be taken for left behind."""
+        if self.target.helm.is_at_work(release, namespace):
+            return waiting(f"the helm of a run that was killed is still at work on {namespace}/{release}")
+        return passed("")
 
     def _complete(self, name: str) -> bool:
         record = self.records.known.get(name)
@@ -134,7 +188,7 @@ class Installation:
         if not planned.chart or all(each.action == "keep" for each in planned.crds):
             return
         say("custom resource definitions")
-        definitions = objects_of(self.target.helm.crds(planned.chart))
+        definitions = objects_of(self.target.crds(planned.chart))
         for item in definitions:
             self._apply(item, deadline, say, take_over=True)
         awaited(partial(self._waits, definitions), deadline, say)
@@ -162,9 +216,10 @@ class Installation:
             return passed("")
 
         try:
-            awaited(_only_passing(upgrade), deadline, say)
-        except Permanent as error:
-            raise StepFailed(str(error)) from error
+            awaited(_only_passing(upgrade), deadline, say, every=_HELM_AGAIN)
+        except StepFailed as error:
+            error.details = trouble(self.target.cluster, str(error), list, release.namespace)
+            raise
 
     def _repair(self, release: ReleasePlan, deadline: Deadline, say: Callable[[str], None]) -> None:
         """Undo what a killed Helm left half done: back to the last revision that was deployed, or to nothing."""
@@ -178,11 +233,15 @@ class Installation:
             helm.uninstall(release.name, release.namespace, timeout=left)
 
     def _manifests(self, rendered: Rendered, deadline: Deadline, say: Callable[[str], None]) -> None:
-        items = sorted(rendered.objects(), key=lambda item: item["kind"] not in _FIRST)
-        for number, item in enumerate(items, start=1):
-            if number % 20 == 1:
-                say(f"manifests {number} of {len(items)}")
-            self._apply(item, deadline, say)
+        items = list(rendered.objects())
+        if items:
+            say(f"{len(items)} objects of manifests")
+        for item in items:
+            if item["kind"] in _FIRST:
+                self._apply(item, deadline, say)
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=rendered.name) as pool:
+            rest = [item for item in items if item["kind"] not in _FIRST]
+            list(pool.map(lambda item: self._apply(item, deadline, say), rest))
 
     def _apply(
         self, item: Manifest, deadline: Deadline, say: Callable[[str], None], *, take_over: bool = False
@@ -192,7 +251,7 @@ class Installation:
         def attempt() -> Verdict:
             try:
                 self.target.cluster.apply(item, take_over=take_over)
-            except NotServed as error:
+            except (NotServed, WebhookSilent) as error:
                 return waiting(str(error))
             except Permanent as error:
                 [ref] = refs([item])
@@ -210,13 +269,25 @@ class Installation:
                 except NotServed:
                     continue  # gone with its kind
 
-    def _ready(self, rendered: Rendered) -> Verdict:
+    def _readiness(self, rendered: Rendered) -> Callable[[], Verdict]:
+        """Asks whether all that the component consists of is ready; helm is asked once what that is."""
+        found: list[Manifest] = []
+
+        def ask() -> Verdict:
+            if not found:
+                found.extend(self._objects(rendered))
+            return self._waits(found)
+
+        return ask
+
+    def _objects(self, rendered: Rendered) -> list[Manifest]:
+        """The objects of the component's manifests and of its release."""
         objects: list[Manifest] = list(rendered.objects())
         if chart := rendered.component.chart:
             namespace = rendered.component.namespace or ""
             installed = objects_of(self.target.helm.manifest(chart.release or chart.name, namespace))
             objects += [placed(item, namespace) if item["kind"] in WORKLOADS else item for item in installed]
-        return self._waits(objects)
+        return objects
 
     def _waits(self, objects: Iterable[Manifest]) -> Verdict:
         left = waits_for(self.target.cluster, objects)

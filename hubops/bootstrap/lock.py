@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import socket
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from hubops.clients.kube.errors import AlreadyExists, Conflict
@@ -22,7 +24,7 @@ NAME = "bootstrap"
 #: Seconds without renewal after which a holder counts as dead; the length that Kubernetes' own leader elections use is
 #: 15, of processes that do nothing else and are not on a laptop.
 DURATION = 30
-_RENEW = DURATION / 3
+_RENEW = DURATION / 6
 
 
 def make_room(cluster: KubeWriter) -> None:
@@ -57,7 +59,7 @@ def held(cluster: KubeWriter, *, waiting: Callable[[str], None], lost: Callable[
 class _Lock:
     def __init__(self, cluster: KubeWriter) -> None:
         self._cluster = cluster
-        self._identity = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+        self._identity = f"{machine()}/{os.getpid()}/{secrets.token_hex(4)}"
         self._lease: dict[str, Any] = {}
 
     def take(self, waiting: Callable[[str], None]) -> None:
@@ -121,11 +123,22 @@ class _Lock:
         }
 
 
+def machine() -> str:
+    """This machine's name, and what tells it from others of that name: its boot, and the container that hubops is in,
+    because a number of a process means nothing outside of these.
+    """
+    told = b""
+    with suppress(OSError):
+        told += Path("/proc/sys/kernel/random/boot_id").read_bytes()
+        told += str(Path("/proc/self/ns/pid").readlink()).encode()
+    return f"{socket.gethostname()}.{hashlib.sha256(told).hexdigest()[:8]}"
+
+
 def _is_dead_here(holder: str) -> bool:
     """Whether *holder* was a process of this machine that is gone."""
     host, _, rest = holder.partition("/")
     process = rest.partition("/")[0]
-    if host != socket.gethostname() or not process.isdigit():
+    if host != machine() or not process.isdigit():
         return False
     try:
         os.kill(int(process), 0)

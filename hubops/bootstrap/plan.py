@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
@@ -16,13 +17,13 @@ import yaml
 
 from hubops.bootstrap.difference import Change, between, of_values
 from hubops.bootstrap.images import images
-from hubops.bootstrap.ready import WORKLOADS
+from hubops.bootstrap.ready import ends_by_itself
 from hubops.bootstrap.record import Record, Ref, refs
 from hubops.bootstrap.target import Target
 from hubops.clients.helm import ChartFile, Release
-from hubops.clients.kube.errors import Conflict, NotServed
+from hubops.clients.kube.errors import Conflict, NotServed, WebhookSilent
 from hubops.clients.kube.writer import KubeWriter
-from hubops.errors import Permanent
+from hubops.errors import Permanent, Retryable, SourceError
 from hubops.stack.render import Rendered
 
 Manifest = dict[str, Any]
@@ -30,6 +31,8 @@ Manifest = dict[str, Any]
 _LISTS = ("ConfigMapList", "RoleList", "RoleBindingList", "ClusterRoleList", "ServiceMonitorList", "SecretList")
 #: Requests at once for the objects of one component.
 _AT_ONCE = 6
+#: Seconds after which a release that is still "pending" is nobody's work any more.
+ABANDONED = 15 * 60.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class ObjectPlan:
     action: Literal["create", "change", "delete", "keep", "later"]
     changes: tuple[Change, ...] = ()
     reason: str = ""
+
+    @property
+    def there(self) -> bool:
+        """Whether the cluster has it."""
+        return self.action in ("keep", "change")
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,7 @@ class ComponentPlan:
     objects: tuple[ObjectPlan, ...] = ()
     problem: str | None = None
     images: tuple[str, ...] = ()  # that its pods are made of
+    adopted: bool = False  # hubops has no record of it, but it is there: installed by other means
 
     @property
     def changes(self) -> bool:
@@ -76,23 +85,39 @@ class ComponentPlan:
         return written or (self.release is not None and self.release.action != "keep")
 
 
-def plan(target: Target, rendered: Rendered, record: Record | None, releases: Iterable[Release]) -> ComponentPlan:
-    """The plan of one component. Raises Retryable and Permanent where the cluster, or the chart's repository, does not
-    answer; what the cluster refuses is the plan's `problem`.
+def plan(
+    target: Target, rendered: Rendered, record: Record | None, releases: Iterable[Release], *, shown: bool = True
+) -> ComponentPlan:
+    """The plan of one component; what the cluster refuses, or a chart's repository does not give, is its `problem`.
+
+    Unless it is to be *shown*, the objects that the chart would make are left out.
     """
+    try:
+        return _plan(target, rendered, record, releases, shown)
+    except SourceError as error:
+        return ComponentPlan(rendered.name, rendered, problem=str(error))
+
+
+def _plan(
+    target: Target, rendered: Rendered, record: Record | None, releases: Iterable[Release], shown: bool
+) -> ComponentPlan:
     chart = release = problem = None
     crds: list[Manifest] = []
     made: list[Manifest] = []
     if rendered.component.chart:
         chart = target.charts.fetch(rendered.component.chart)
-        crds = objects_of(target.helm.crds(chart))
-        made = objects_of(target.template(rendered, chart))
-        release, problem = _release(target, rendered, made, {each.name: each for each in releases})
+        crds = objects_of(target.crds(chart))
+        made = objects_of(target.template(rendered, chart)) if shown else []
+        named = {(each.namespace, each.name): each for each in releases}
+        release, problem = _release(target, rendered, made, named, record)
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="plan") as pool:
         definitions = tuple(pool.map(partial(_planned, target.cluster, take_over=True), crds))
         objects, refused = _objects(target.cluster, rendered, record, pool.map)
     pulled = tuple(sorted(set(images([*made, *rendered.objects()]))))
-    return ComponentPlan(rendered.name, rendered, chart, definitions, release, objects, problem or refused, pulled)
+    there = release.status not in ("", "uninstalled") if release else any(each.there for each in objects)
+    adopted = record is None and there
+    problem = problem or refused
+    return ComponentPlan(rendered.name, rendered, chart, definitions, release, objects, problem, pulled, adopted)
 
 
 def objects_of(text: str) -> list[Manifest]:
@@ -115,38 +140,76 @@ _Loader.add_constructor("tag:yaml.org,2002:value", lambda _, node: str(node.valu
 
 
 def _release(
-    target: Target, rendered: Rendered, made: list[Manifest], releases: Mapping[str, Release]
+    target: Target,
+    rendered: Rendered,
+    made: list[Manifest],
+    releases: Mapping[tuple[str, str], Release],
+    record: Record | None,
 ) -> tuple[ReleasePlan, str | None]:
     pin, namespace = rendered.component.chart, rendered.component.namespace or ""
     assert pin
     name = pin.release or pin.name
     wanted = rendered.chart_values()
     after = f"{pin.name}-{pin.version}"
-    current = releases.get(name)
-    if current is None or current.namespace != namespace or current.status == "uninstalled":
+    current = releases.get((namespace, name))
+    if current is None or current.status == "uninstalled":
         objects = tuple(ObjectPlan(ref, "create") for ref in refs(made))
-        return ReleasePlan(name, namespace, "install", after=after, objects=objects), _taken(name, namespace, current)
+        return ReleasePlan(name, namespace, "install", after=after, objects=objects), _taken(name, namespace, releases)
     values = of_values(target.helm.values(name, namespace), wanted)
     installed = objects_of(target.helm.manifest(name, namespace))
-    objects = _rendered(installed, made)
+    objects = _rendered(installed, made) if made else ()
     changed = values or not current.is_of(pin.name, pin.version)
     broken = current.pending or current.status == "failed" or _missing(target.cluster, installed, namespace)
     action: Literal["repair", "upgrade", "keep"] = "repair" if broken else "upgrade" if changed else "keep"
     kept = ReleasePlan(name, namespace, action, current.chart, after, values, objects, current.status)
-    foreign = not current.chart.startswith(f"{pin.name}-")
-    return kept, f"the name {name} is taken in {namespace} by a release of {current.chart}" if foreign else None
+    if current.chart_name != pin.name:
+        return kept, f"the name {name} is taken in {namespace} by a release of {current.chart}"
+    return kept, _alive(current, record, datetime.now(UTC) + target.cluster.clock_offset())
 
 
-def _taken(name: str, namespace: str, current: Release | None) -> str | None:
+def _taken(name: str, namespace: str, releases: Mapping[tuple[str, str], Release]) -> str | None:
     """Charts make objects of the whole cluster that carry the release's name: a second one would fight over them."""
-    if current is None or current.namespace == namespace or current.status == "uninstalled":
+    for other in releases.values():
+        if other.name == name and other.namespace != namespace and other.status != "uninstalled":
+            return (
+                f"a release {name} of {other.chart} is in the namespace {other.namespace}; remove it, or move it here"
+            )
+    return None
+
+
+def _alive(current: Release, record: Record | None, now: datetime) -> str | None:
+    """Why a release that is changing is left alone: somebody else's Helm may be at work on it.
+
+    What hubops itself has begun is in an unfinished record; that its helm has ended is known on this machine, and the
+    lock of the cluster tells of hubops elsewhere. Of others only the time tells: Helm gives itself 5 minutes unless it
+    is told otherwise, and who tells it so seldom says more than a quarter of an hour.
+    """
+    ours = record is not None and not record.complete
+    if ours or not current.pending:
         return None
-    return f"a release {name} of {current.chart} is in the namespace {current.namespace}; remove it, or move it here"
+    age = current.age(now)
+    if age is not None and age > ABANDONED:
+        return None
+    when = f"{age / 60:.0f} minutes ago" if age is not None else "at a time that it does not tell"
+    minutes = f"{ABANDONED / 60:.0f} minutes"
+    return (
+        f"a Helm that hubops has not started began {when} to change {current.namespace}/{current.name}, which is "
+        f"{current.status}; wait for it: what it has left unfinished {minutes} after it began is repaired by hubops"
+    )
 
 
 def _missing(cluster: KubeWriter, installed: Iterable[Manifest], namespace: str) -> bool:
-    """Whether somebody has deleted a workload of the release: an upgrade makes it again."""
-    return any(cluster.read(placed(item, namespace)) is None for item in installed if item["kind"] in WORKLOADS)
+    """Whether somebody has deleted an object of the release: an upgrade makes it again."""
+    lasting = [item for item in installed if not ends_by_itself(item)]
+
+    def there(item: Manifest) -> bool:
+        try:
+            return cluster.has(placed(item, namespace) if cluster.is_namespaced(item) else item)
+        except NotServed:
+            return False
+
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="plan") as pool:
+        return not all(pool.map(there, lasting))
 
 
 def placed(item: Manifest, namespace: str) -> Manifest:
@@ -181,8 +244,6 @@ def _objects(
     wanted = list(rendered.objects())
     try:
         plans = list(each(partial(_planned, cluster), wanted))
-    except Conflict as error:
-        return (), f"{error}; hubops does not take fields over: change the manifest, or let their owner give them up"
     except Permanent as error:
         return (), str(error)
     kept = {ref.key() for ref in refs(wanted)}
@@ -199,10 +260,15 @@ def _planned(cluster: KubeWriter, item: Manifest, *, take_over: bool = False) ->
         return ObjectPlan(ref, "later", reason=f"the cluster does not know the kind {ref.kind} yet")
     try:
         applied = cluster.apply(item, dry_run=True, take_over=take_over)
+    except (WebhookSilent, Retryable) as error:
+        return ObjectPlan(ref, "later", reason=f"it cannot be asked at the moment: {error}")
+    except Conflict as error:
+        owned = "hubops does not take fields over: change the manifest, or let their owner give them up"
+        raise Conflict(f"{ref}: {error}; {owned}", status=409) from error
     except Permanent as error:
         if live is None and error.status == 404:
             return ObjectPlan(ref, "later", reason=f"the namespace {ref.namespace} is not there yet")
-        raise
+        raise Permanent(f"{ref}: {error}", status=error.status) from error
     if live is None:
         return ObjectPlan(ref, "create")
     changes = between(live, applied.object)

@@ -14,6 +14,11 @@ Manifest = Mapping[str, Any]
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
 
 
+def ends_by_itself(item: Manifest) -> bool:
+    """Whether *item* is a Job that the cluster deletes some time after it has ended: that it is gone means nothing."""
+    return item["kind"] == "Job" and (item.get("spec") or {}).get("ttlSecondsAfterFinished") is not None
+
+
 def waits_for(cluster: KubeWriter, objects: Iterable[Manifest]) -> list[str]:
     """What of *objects* is not ready yet, each in a few words; empty when all are. Raises SourceError."""
     found = []
@@ -21,7 +26,10 @@ def waits_for(cluster: KubeWriter, objects: Iterable[Manifest]) -> list[str]:
         if judge := _JUDGES.get(item["kind"]):
             [ref] = refs([item])
             live = cluster.read(dict(ref.item()))
-            found += [f"{ref} is missing"] if live is None else [f"{ref}: {each}" for each in judge(live)]
+            if live is None:
+                found += [] if ends_by_itself(item) else [f"{ref} is missing"]
+            else:
+                found += [f"{ref}: {each}" for each in judge(live)]
     return found
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from msgspec.structs import replace
+
 from hubops.bootstrap.gate import Verdict, awaited, passed, waiting
 from hubops.bootstrap.record import Record, Records, Ref
 from hubops.bootstrap.target import Target
@@ -50,6 +52,8 @@ class Removal:
     def remove(self, record: Record, release: Release | None) -> None:
         """Remove one component, and forget it once it is gone. Raises StepFailed where something does not go."""
         deadline, say = Deadline(self.timeout), partial(self.say, record.component)
+        with self._writing:
+            self.records.write(replace(record, complete=False))  # a release that is "uninstalling" is known as ours
         for ref in sorted(record.objects, key=lambda ref: _ORDER.get(ref.kind, 1)):
             if ref.kind == "Namespace":
                 continue

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hubops.bootstrap.graph import Outcome
 from hubops.bootstrap.images import registries
 from hubops.bootstrap.plan import ComponentPlan, ObjectPlan, ReleasePlan
+from hubops.errors import HubopsError, StepFailed
 from hubops.model.text import inert
 
 _SIGNS = {"create": "+", "change": "~", "delete": "-", "later": "+"}
@@ -35,8 +36,12 @@ def plan_lines(plans: Sequence[ComponentPlan], *, full: bool) -> Iterator[str]:
 def _headline(each: ComponentPlan) -> str:
     if each.problem:
         return "cannot be installed as it is"
-    if not each.changes:
-        return "unchanged"
+    if each.adopted:
+        return "adopted: it was installed by other means" + (f"; {_changed(each)}" if each.changes else "")
+    return _changed(each) if each.changes else "unchanged"
+
+
+def _changed(each: ComponentPlan) -> str:
     return _release(each.release) if each.release and each.release.action != "keep" else "manifests"
 
 
@@ -44,7 +49,8 @@ def _release(release: ReleasePlan) -> str:
     if release.action == "install":
         return f"install {release.after} as {release.namespace}/{release.name}"
     if release.action == "repair":
-        return f"repair {release.namespace}/{release.name}: it is {release.status}, or a part of it is missing"
+        state = "a part of it is missing" if release.status == "deployed" else f"it is {release.status}"
+        return f"repair {release.namespace}/{release.name}: {state}"
     if release.before == release.after:
         return f"upgrade {release.namespace}/{release.name}: new values"
     return f"upgrade {release.namespace}/{release.name}: {release.before} → {release.after}"
@@ -69,6 +75,13 @@ def _counted(each: ComponentPlan) -> Iterator[str]:
             yield "create" if item.action == "later" else item.action
 
 
+def failure_lines(name: str, error: HubopsError) -> Iterator[str]:
+    """Why a component failed, and what stood in its way."""
+    yield f"Failed: {name}: {error}"
+    if isinstance(error, StepFailed):
+        yield from (f"  {line}" for line in error.details)
+
+
 def outcome_lines(outcome: Outcome, changed: Iterable[str]) -> Iterator[str]:
     """How a run ended: what was changed, what failed and why, what was not begun, and how to go on."""
     new = set(changed)
@@ -78,7 +91,7 @@ def outcome_lines(outcome: Outcome, changed: Iterable[str]) -> Iterator[str]:
     if unchanged:
         yield f"Unchanged: {', '.join(unchanged)}."
     for name, error in outcome.failed.items():
-        yield f"Failed: {name}: {error}"
+        yield from failure_lines(name, error)
     for name, needs in outcome.blocked.items():
         yield f"Not begun: {name}" + (f" (it needs {', '.join(needs)})" if needs else "")
     if outcome.failed or outcome.blocked:

@@ -22,9 +22,19 @@ class Target:
     charts: Charts
 
     @cached_property
+    def _definitions(self) -> dict[ChartFile, str]:
+        return {}
+
+    @cached_property
     def kubernetes(self) -> str:
         """The version of the cluster."""
         return self.cluster.version()
+
+    def crds(self, chart: ChartFile) -> str:
+        """The chart's CRDs as YAML, asked of helm once."""
+        if chart not in self._definitions:
+            self._definitions[chart] = self.helm.crds(chart)
+        return self._definitions[chart]
 
     def template(self, rendered: Rendered, chart: ChartFile) -> str:
         """What the component's chart renders for this cluster, as it will be once the stack's kinds are served."""

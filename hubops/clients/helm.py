@@ -6,14 +6,19 @@ hooks of a chart take longer. What the two majors spell differently does not app
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -32,9 +37,13 @@ OLDEST = (3, 12)
 _REVISIONS = "10"  # of a release that are kept
 _GRACE = 10.0  # seconds from SIGTERM, on which helm records that it was ended, to SIGKILL
 _SAID = 600  # characters of helm's message that are kept
+_CHART = re.compile(r"(.+?)-(v?\d+\.\d+.*)")
+#: How Go prints a time: 2026-01-31 12:00:00.123456789 +0100 CET.
+_UPDATED = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d+)? ([+-]\d{4})")
 _PASSING = re.compile(
     r"connection refused|connection reset|i/o timeout|TLS handshake timeout|context deadline exceeded|\bEOF\b"
-    r"|no such host|server misbehaving|\b(429|500|502|503|504)\b|etcdserver: |the server is currently unable",
+    r"|no such host|server misbehaving|\b(429|500|502|503|504)\b|etcdserver: |the server is currently unable"
+    r"|failed calling webhook",
     re.IGNORECASE,
 )
 
@@ -62,6 +71,19 @@ class Release(msgspec.Struct, frozen=True):
     def is_of(self, chart: str, version: str) -> bool:
         """Whether it was made from *chart* at *version*."""
         return self.chart == f"{chart}-{version}"
+
+    @property
+    def chart_name(self) -> str:
+        """The chart without its version: both may have hyphens, but only a version begins with digits and a dot."""
+        match = _CHART.fullmatch(self.chart)
+        return match[1] if match else self.chart
+
+    def age(self, now: datetime) -> float | None:
+        """Seconds from its last change to *now*; None where helm does not say when that was."""
+        match = _UPDATED.match(self.updated)
+        if not match:
+            return None
+        return (now - datetime.strptime(f"{match[1]} {match[2]}", "%Y-%m-%d %H:%M:%S %z")).total_seconds()
 
 
 class Revision(msgspec.Struct, frozen=True):
@@ -101,6 +123,41 @@ class Helm:
         self._environment["KUBECACHEDIR"] = str(home / "kube")
         self._environment["HELM_MAX_HISTORY"] = _REVISIONS
         self._environment.pop("HELM_NAMESPACE", None)
+        self._marks = home / "at-work"
+        self._running: set[subprocess.Popen[str]] = set()
+        self._interrupted = threading.Event()
+
+    def interrupt(self) -> None:
+        """End every helm that runs, so that it records how far it came, and let none begin."""
+        self._interrupted.set()
+        running = list(self._running)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for process in running:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, number)
+            give_up = time.monotonic() + _GRACE
+            while any(process in self._running for process in running) and time.monotonic() < give_up:
+                time.sleep(0.05)
+
+    def is_at_work(self, release: str, namespace: str) -> bool:
+        """Whether a helm that a run of hubops on this machine has started still changes the release: hubops may have
+        been killed without it.
+        """
+        with suppress(BlockingIOError), self._marked(release, namespace):
+            return False
+        return True
+
+    @contextmanager
+    def _marked(self, release: str, namespace: str) -> Iterator[int]:
+        """A file that is locked as long as the block, or a helm that was given it, runs. Raises BlockingIOError."""
+        self._marks.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256("\0".join([*self._target, namespace, release]).encode()).hexdigest()[:16]
+        file = os.open(self._marks / name, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield file
+        finally:
+            os.close(file)
 
     def version(self) -> tuple[int, int, int]:
         """Its version. Raises UsageError where it is older than 3.12, or does not say."""
@@ -166,38 +223,45 @@ class Helm:
 
     def upgrade(self, chart: ChartFile, release: str, namespace: str, values: str, *, timeout: float) -> None:
         """Install the release, or upgrade it, within *timeout* seconds; hooks included, workloads not waited for."""
-        arguments = [
-            release,
-            str(chart.path),
-            "--namespace",
-            namespace,
-            "--values",
-            "-",
-            "--timeout",
-            f"{timeout:.0f}s",
-        ]
-        arguments += ["--install", "--reset-values"]
+        arguments = [release, str(chart.path), "--values", "-", "--install", "--reset-values"]
         arguments += ["--skip-crds"]  # hubops applies them itself, before: Helm would never upgrade them
-        self._run("upgrade", *arguments, timeout=timeout + 2 * _GRACE, given=values)
+        self._change("upgrade", release, namespace, arguments, timeout, values)
 
     def rollback(self, release: str, namespace: str, revision: int, *, timeout: float) -> None:
         """Make *revision* the newest again."""
-        arguments = ["--namespace", namespace, "--timeout", f"{timeout:.0f}s"]
-        self._run("rollback", release, str(revision), *arguments, timeout=timeout + 2 * _GRACE)
+        self._change("rollback", release, namespace, [release, str(revision)], timeout)
 
     def uninstall(self, release: str, namespace: str, *, timeout: float) -> None:
         """Remove the release and its objects, not its CRDs and not the claims of its StatefulSets."""
-        arguments = ["--namespace", namespace, "--timeout", f"{timeout:.0f}s"]
-        self._run("uninstall", release, *arguments, timeout=timeout + 2 * _GRACE)
+        self._change("uninstall", release, namespace, [release], timeout)
 
-    def _run(self, *arguments: str, timeout: float, given: str = "", reads_cluster: bool = True) -> str:
+    def _change(
+        self, verb: str, release: str, namespace: str, arguments: list[str], timeout: float, given: str = ""
+    ) -> None:
+        arguments = [*arguments, "--namespace", namespace, "--timeout", f"{timeout:.0f}s"]
+        try:
+            with self._marked(release, namespace) as mark:
+                self._run(verb, *arguments, timeout=timeout + 2 * _GRACE, given=given, mark=(mark,))
+        except BlockingIOError:
+            said = f"a helm of a run that was killed is still at work on {namespace}/{release}"
+            raise Retryable(f"helm {verb}: {said}") from None
+
+    def _run(
+        self, *arguments: str, timeout: float, given: str = "", reads_cluster: bool = True, mark: tuple[int, ...] = ()
+    ) -> str:
+        if self._interrupted.is_set():
+            raise Permanent(f"helm {arguments[0]} was not begun: interrupted")
         process = subprocess.Popen(
             [self._program, *arguments, *(self._target if reads_cluster else ())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=self._environment, text=True, encoding="utf-8", errors="replace",
             start_new_session=True,  # ^C reaches hubops alone, which lets helm record how far it came
+            pass_fds=mark,
         )  # fmt: skip
+        self._running.add(process)
         try:
+            if self._interrupted.is_set():  # since it was looked at
+                _end(process)
             said, complained = process.communicate(given, timeout=timeout)
         except subprocess.TimeoutExpired:
             _end(process)
@@ -205,6 +269,10 @@ class Helm:
         except BaseException:
             _end(process)
             raise
+        finally:
+            self._running.discard(process)
+        if process.returncode and self._interrupted.is_set():
+            raise Permanent(f"helm {arguments[0]} was interrupted")
         if process.returncode:
             raise _failure(arguments[0], complained)
         return said

@@ -41,6 +41,11 @@ class Deadline:
             raise OutOfTime(f"the run's deadline of {self.seconds:g} s was over")
         return min(timeout, left)
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was ended before its time."""
+        return self._cancelled.is_set()
+
     def cancel(self) -> None:
         """End the run now: pauses end at once and nothing new is begun."""
         self._cancelled.set()

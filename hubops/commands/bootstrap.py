@@ -123,19 +123,21 @@ def _apply(options: Options, yes: bool, timeout: Duration, *, rollback: bool, **
 def verify(options: Options, timeout: Duration, **flags: Any) -> int:
     """Ask every gate again, and name the DNS records that the platform needs."""
     from hubops.bootstrap.graph import run as graph
-    from hubops.clients.retry import Deadline
+    from hubops.bootstrap.show import failure_lines
 
     run = prepare(options, **flags)
     with installing(run, timeout) as installation:
         by_name = {each.name: each for each in run.components}
 
         def step(name: str) -> None:
-            installation.verify(by_name[name], Deadline(timeout.total_seconds()))
+            installation.verify(by_name[name], installation.deadline())
             installation.over(name, "works")
 
-        outcome = graph(dict.fromkeys(by_name, ()), step, at_once=AT_ONCE, stop=threading.Event())
+        stop = threading.Event()
+        outcome = graph(dict.fromkeys(by_name, ()), step, at_once=AT_ONCE, stop=stop, cancel=installation.cancel)
     for name, error in outcome.failed.items():
-        click.echo(f"{name}: {error}")
+        for line in failure_lines(name, error):
+            click.echo(line)
     untried_lines(installation)
     return Exit.CRITICAL if outcome.failed else Exit.OK
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from hubops.commands.options import ACCESS, CONFIG, STACK, Options, with_options
+from hubops.commands.options import ACCESS, CONFIG, STACK, DurationType, Options, with_options
 from hubops.config import Duration
 from hubops.config.platform import Part
 from hubops.errors import Exit, StepFailed, UsageError
@@ -38,6 +39,9 @@ _SELECTION = (
     click.option("--from", "start", metavar="COMPONENT", help="This component and what follows it."),
     click.option("--with", "parts", multiple=True, metavar="PART", help="An optional part, such as istio; repeatable."),
     click.option("--repo", "repositories", multiple=True, metavar="NAME=URL", help="A mirror, or an oci:// registry."),
+    click.option(
+        "--pull-timeout", type=DurationType(), default="2m", show_default=True, help="For one chart's download."
+    ),
     click.option("--accept", "accepted", multiple=True, metavar="ID", help="Go on in spite of this preflight."),
     click.option("--helm", "program", default="helm", show_default=True, help="The helm program; 3.12 or newer, or 4."),
 )
@@ -65,7 +69,7 @@ class Run:
 
 def prepare(
     options: Options, *, names: tuple[str, ...], skip: tuple[str, ...], start: str | None, parts: tuple[str, ...],
-    repositories: tuple[str, ...], program: str, accepted: tuple[str, ...],
+    repositories: tuple[str, ...], pull_timeout: Duration, program: str, accepted: tuple[str, ...],
 ) -> Run:  # fmt: skip
     """Everything that can be wrong without the cluster is said first: settings, names, templates, helm."""
     from hubops.bootstrap.charts import Charts, default_folder
@@ -90,7 +94,8 @@ def prepare(
     helm = Helm(config.kubernetes, program=program, home=default_folder() / "helm")
     helm.version()
     cluster = KubeWriter(config.kubernetes, deadline=Deadline(_LONGEST))
-    charts = Charts(helm, {**stack.repositories, **_mirrors(repositories, stack.repositories)}, default_folder())
+    urls = {**stack.repositories, **_mirrors(repositories, stack.repositories)}
+    charts = Charts(helm, urls, default_folder(), timeout=pull_timeout.total_seconds())
     records = Records(cluster)
     records.read()
     return Run(stack, site, components, Target(cluster, helm, charts), records, accepted)
@@ -158,21 +163,39 @@ def install(run: Run, timeout: Duration, *, rollback: bool) -> int:
     by_name = {each.name: each for each in run.components}
     needs = {name: each.component.needs for name, each in by_name.items()}
     with (
-        lock.held(
-            cluster,
-            waiting=lambda holder: click.echo(f"{holder} holds the lock; waiting whether it is alive", err=True),
-            lost=stop.set,
-        ),
+        interruptible(),
         installing(run, timeout) as installation,
+        lock.held(cluster, waiting=_say_waiting, lost=lambda: _lost(stop, installation)),
     ):
         run.records.read()
         step = installation.upgrade if rollback else installation.install
         # One at a time where it can go back, so that what failed is the only thing that changed.
-        outcome = graph(needs, lambda name: step(by_name[name]), at_once=1 if rollback else AT_ONCE, stop=stop)
+        at_once = 1 if rollback else AT_ONCE
+        outcome = graph(needs, lambda name: step(by_name[name]), at_once=at_once, stop=stop, cancel=installation.cancel)
+    if stop.is_set():
+        click.echo("The lock of the cluster was lost: its API server did not answer, or somebody took it over.")
     for line in outcome_lines(outcome, installation.changed):
         click.echo(line)
     untried_lines(installation)
     return Exit.CRITICAL if outcome.failed or outcome.blocked else Exit.OK
+
+
+def _lost(stop: threading.Event, installation: Installation) -> None:
+    stop.set()
+    installation.cancel()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """^C and SIGTERM end what runs so that it is known how far it came, and the user is told how to go on."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("Interrupted. What had begun is recorded; run the same command again to go on from here.")
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def remove(run: Run, found: Sequence[tuple[Record, Release | None]], timeout: Duration) -> int:
@@ -182,7 +205,7 @@ def remove(run: Run, found: Sequence[tuple[Record, Release | None]], timeout: Du
     from hubops.deliver.steps import Steps
 
     stop = threading.Event()
-    with lock.held(run.target.cluster, waiting=_say_waiting, lost=stop.set), Steps() as steps:
+    with interruptible(), lock.held(run.target.cluster, waiting=_say_waiting, lost=stop.set), Steps() as steps:
         removal = Removal(run.target, run.records, timeout.total_seconds(), steps, steps.over)
         for record, release in found:
             if stop.is_set():

@@ -1,4 +1,4 @@
-"""Helm in both majors, a chart repository, and a cluster to write to."""
+"""Helm in both majors, a chart repository, and clusters to write to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
 from hubops.config import KubernetesConfig
 from tests.bootstrap.repository import Repository, served
-from tests.testbed import build
+from tests.bootstrap.world import World
+from tests.testbed import build, sample
 from tests.testbed.bed import Testbed
 
 
@@ -30,3 +31,23 @@ def repository(tmp_path: Path, helms: dict[str, Path]) -> Iterator[Repository]:
 @pytest.fixture
 def writer(bare_testbed: Testbed) -> KubeWriter:
     return KubeWriter(KubernetesConfig(kubeconfig=str(bare_testbed.kubeconfig)), deadline=Deadline(300), environ={})
+
+
+@pytest.fixture(scope="session")
+def bed() -> Iterator[Testbed]:
+    """A control plane with nodes and nothing on them."""
+    bed = Testbed.start(sample=False)
+    for node in sample.nodes():
+        bed.api.apply(node)
+    yield bed
+    bed.stop()
+
+
+@pytest.fixture
+def world(
+    request: pytest.FixtureRequest, bed: Testbed, repository: Repository, helms: dict[str, Path], tmp_path: Path
+) -> Iterator[World]:
+    """Its own corner of the cluster, with Helm 3 unless a test is parametrized with the other."""
+    world = World(bed, repository, helms, tmp_path, getattr(request, "param", "helm"))
+    yield world
+    world.clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import threading
 from typing import Any
@@ -70,7 +69,7 @@ def test_a_dead_holder_elsewhere_is_waited_out(cluster: KubeWriter) -> None:
 def test_a_dead_holder_of_this_machine_is_not_waited_for(cluster: KubeWriter) -> None:
     gone = subprocess.Popen(["true"])
     gone.wait()
-    held_by(cluster, f"{socket.gethostname()}/{gone.pid}/00000000")
+    held_by(cluster, f"{lock.machine()}/{gone.pid}/00000000")
     with lock.held(cluster, waiting=pytest.fail, lost=pytest.fail):
         assert spec(cluster)["holderIdentity"].split("/")[1] != str(gone.pid)
 

@@ -25,6 +25,18 @@ class PlainHttp(Permanent):
     """The port speaks TLS, and was asked without."""
 
 
+class WebhookSilent(Permanent):
+    """A webhook that the object has to pass did not answer; asking again at once would not help, waiting may."""
+
+
+class Denied(Permanent):
+    """An admission webhook of this name looked at the object and refused it."""
+
+    def __init__(self, message: str, *, webhook: str, status: int | None = None) -> None:
+        super().__init__(message, status=status)
+        self.webhook = webhook
+
+
 class Conflict(Permanent):
     """Somebody else owns a field with another value, or has changed the object in the meantime."""
 

@@ -1,9 +1,12 @@
-"""The way to a Service through the API server, as a Transport for the clients of Prometheus, Alertmanager and Loki."""
+"""The way to a Service through the API server, as a Transport for the clients of Prometheus, Alertmanager and Loki.
+
+A `ServiceProxy` reads. Only a `KubeWriter` makes one that can post as well.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from hubops.clients.http import MAX_BODY, Response
@@ -31,11 +34,26 @@ class ServiceProxy:
 
         Raises Retryable where the API server does not answer, Permanent for an answer without end.
         """
-        request = Request(path=self._path + path, params=params, headers=self._headers, limit=MAX_BODY, proxied=True)
+        request = self._request(path, params)
+        return self._answer(lambda: self._session.get(request, timeout, give_up=time.monotonic() + timeout))
+
+    def _request(self, path: str, params: Mapping[str, str]) -> Request:
+        return Request(path=self._path + path, params=params, headers=self._headers, limit=MAX_BODY, proxied=True)
+
+    def _answer(self, ask: Callable[[], Response]) -> Response:
         try:
-            answer = self._session.get(request, timeout, give_up=time.monotonic() + timeout)
+            answer = ask()
         except ClusterUnreachable as error:
             raise Retryable(str(error)) from error
         if len(answer.body) > MAX_BODY:
             raise Permanent(f"{self.url} answered more than {MAX_BODY >> 20} MiB")
         return answer
+
+
+class PostingProxy(ServiceProxy):
+    """The same for a server that something is handed to: a test alert, a log line."""
+
+    def post(self, path: str, document: bytes, timeout: float) -> Response:
+        """The answer to *document*, which is JSON; raises as `get` does."""
+        request = self._request(path, {})
+        return self._answer(lambda: self._session.send("POST", request, timeout, document))

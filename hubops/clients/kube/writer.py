@@ -17,13 +17,14 @@ import msgspec
 from hubops.clients.answer import body_as
 from hubops.clients.http import Response
 from hubops.clients.kube.client import KubeClient
-from hubops.clients.kube.errors import AlreadyExists, Conflict
+from hubops.clients.kube.errors import AlreadyExists, Conflict, WebhookSilent
+from hubops.clients.kube.proxy import PostingProxy
 from hubops.clients.kube.refusal import SERVER
 from hubops.clients.kube.served import AGGREGATED, Resource, Served
 from hubops.clients.kube.session import JSON, Method, Request
 from hubops.clients.retry import Deadline
 from hubops.config import KubernetesConfig
-from hubops.errors import Permanent
+from hubops.errors import Permanent, Retryable
 from hubops.model.text import inert
 
 Manifest = dict[str, Any]
@@ -32,6 +33,8 @@ Manifest = dict[str, Any]
 FIELD_MANAGER = "hubops"
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+#: How the API server says that an admission or conversion webhook could not be asked.
+_SILENT = re.compile(r"failed calling webhook|conversion webhook for .{1,200} failed: ")
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
@@ -52,9 +55,17 @@ class KubeWriter(KubeClient):
         super().__init__(config, deadline=deadline, environ=environ)
         self._served = Served(lambda path: self._get(Request(path=path, accept=AGGREGATED), f"get {path}"))
 
+    def proxy(self, namespace: str, service: str, port: str, headers: Mapping[str, str] | None = None) -> PostingProxy:
+        """As that of a KubeClient; it can post, too."""
+        return PostingProxy(self._session, namespace, service, port, headers)
+
     def resource(self, api_version: str, kind: str) -> Resource:
         """How *kind* is served. Raises NotServed."""
         return self._served.resource(api_version, kind)
+
+    def is_namespaced(self, item: Manifest) -> bool:
+        """Whether objects of its kind are in namespaces. Raises NotServed."""
+        return self.resource(item["apiVersion"], item["kind"]).namespaced
 
     def api_versions(self) -> tuple[str, ...]:
         """Every version and kind that is served: "apps/v1", "apps/v1/Deployment"."""
@@ -81,7 +92,10 @@ class KubeWriter(KubeClient):
 
     def has_secret(self, namespace: str, name: str) -> bool:
         """Whether there is such a Secret; the server sends its metadata alone."""
-        item = {"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": namespace, "name": name}}
+        return self.has({"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": namespace, "name": name}})
+
+    def has(self, item: Manifest) -> bool:
+        """Whether there is the object that *item* names; its content is not asked for. Raises NotServed."""
         request = Request(path=self._served.path(item), accept=_METADATA)
         try:
             self._get(request, _wanted("get", item))
@@ -95,8 +109,8 @@ class KubeWriter(KubeClient):
         """Server-side apply: hubops owns the fields of *item* afterwards; with *dry_run* nothing is stored.
 
         Raises Conflict where another manager owns one of them with another value, unless hubops is to *take over*;
-        NotServed for an unknown kind; and Permanent where the object is refused: invalid, denied by a webhook or by
-        Pod Security, no right.
+        NotServed for an unknown kind; WebhookSilent where a webhook does not answer; and Permanent where the object is
+        refused: invalid, denied by a webhook or by Pod Security, no right.
         """
         params = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", "force": str(take_over).lower()}
         params |= {"dryRun": "All"} if dry_run else {}
@@ -133,7 +147,12 @@ class KubeWriter(KubeClient):
         document = msgspec.json.encode(item)
 
         def ask(timeout: float) -> Response:
-            return self._answer(lambda: self._session.send(method, request, timeout, document, media), wanted)
+            try:
+                return self._answer(lambda: self._session.send(method, request, timeout, document, media), wanted)
+            except Retryable as error:
+                if _SILENT.search(str(error)):
+                    raise WebhookSilent(str(error), status=500) from error
+                raise
 
         try:
             # A creation that is asked for twice may meet itself: its caller looks whose it is.
