@@ -44,6 +44,30 @@ def test_an_optional_component_is_needed_by_its_own_part_only(name: str) -> None
         assert {components[need].part for need in component.needs} <= {None, component.part}
 
 
+#: Components that the newer stack has under another name, because they are something else.
+REPLACED = {"promtail": "alloy"}
+
+
+def test_both_stacks_are_the_same_platform() -> None:
+    """The newer stack has every component with the same needs, manifests, gates and generated Secrets."""
+    pinned, current = (load(content.folder("deploy") / name) for name in STACKS)
+    assert list(current.components) == [REPLACED.get(name, name) for name in pinned.components]
+    assert current.namespaces == pinned.namespaces
+    for name in pinned.components.keys() - REPLACED:
+        for attribute in ("namespace", "needs", "manifests", "gates", "generates", "part"):
+            here, there = (getattr(stack.components[name], attribute) for stack in (pinned, current))
+            assert here == there, f"{name}: {attribute}"
+
+
+def test_the_newer_stack_is_what_the_pinned_one_calls_its_successor() -> None:
+    pinned, current = (load(content.folder("deploy") / name).components for name in STACKS)
+    for name, component in pinned.items():
+        if component.chart:
+            chart = current[REPLACED.get(name, name)].chart
+            assert chart, name
+            assert chart.version in (component.successor or ""), name
+
+
 @pytest.mark.parametrize(
     ("components", "message"),
     [
