@@ -97,6 +97,22 @@ class HostClient:
         except (OSError, http.client.HTTPException) as error:
             return _failed(host, "answer", f"the connection is made and then fails: {_words(error)}")
 
+    def look_at(self, name: str, address: str, path: str = "/") -> Host:
+        """What a client of https://*name*/*path* would see at *address*, an IP address, whatever DNS says of the name.
+
+        The certificate is taken whoever signed it; nothing goes through a proxy.
+        """
+        from hubops.clients.hosts_certificate import served
+
+        host = Host(name=name, addresses=(address,))
+        try:
+            with self._direct(host) as sock, _trusting().wrap_socket(sock, server_hostname=name) as tls:
+                return msgspec.structs.replace(host, certificate=served(tls), status=_status(tls, name, path))
+        except NotReached as error:
+            return _failed(host, "connect", str(error), str(error) if error.silent else None)
+        except (OSError, http.client.HTTPException) as error:
+            return _failed(host, "answer", f"the connection is made and then fails: {_words(error)}")
+
     def _greet(self, host: Host, proxy: str) -> Host:
         # Not with this module: reading certificates takes longer to load than all else, and most sites name no host.
         from hubops.clients.hosts_certificate import Verification, served
@@ -114,9 +130,7 @@ class HostClient:
         """The facts of a certificate that was refused: nothing else is asked of that server."""
         from hubops.clients.hosts_certificate import served
 
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        with self._connected(host, proxy) as sock, context.wrap_socket(sock, server_hostname=host.name) as tls:
+        with self._connected(host, proxy) as sock, _trusting().wrap_socket(sock, server_hostname=host.name) as tls:
             certificate = served(tls)
         seen = msgspec.structs.replace(host, certificate=certificate)
         return _failed(seen, "verify", refused.words(host.name, certificate))
@@ -165,9 +179,16 @@ def resolver_knows(name: str) -> bool:
     return resolve(f"{name.rpartition('.')[2]}.").exists
 
 
-def _status(tls: ssl.SSLSocket, name: str) -> int:
-    """The status of the answer to GET /. Redirects are answers: they are not followed."""
-    head = f"GET / HTTP/1.1\r\nHost: {name}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+def _trusting() -> ssl.SSLContext:
+    """For a look at a certificate, whoever signed it; nothing that is secret may be said there."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _status(tls: ssl.SSLSocket, name: str, path: str = "/") -> int:
+    """The status of the answer to GET *path*. Redirects are answers: they are not followed."""
+    head = f"GET {path} HTTP/1.1\r\nHost: {name}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
     tls.sendall(head.encode("idna" if not name.isascii() else "ascii"))
     answer = http.client.HTTPResponse(tls, method="GET")
     answer.begin()

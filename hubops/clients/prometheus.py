@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import msgspec
 
@@ -21,6 +22,8 @@ from hubops.model.alerting import RuleGroup
 from hubops.model.snapshot import Sample
 from hubops.model.text import inert
 
+T = TypeVar("T")
+
 _SERVER = "Prometheus"
 #: How Prometheus begins the notes of its engine about a query; all other warnings say that data is missing.
 _ANNOTATIONS = ("PromQL warning", "PromQL info")
@@ -32,6 +35,23 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     samples: tuple[Sample, ...]
     partial: str | None = None
     notes: tuple[str, ...] = ()
+
+
+class ScrapeTarget(msgspec.Struct, frozen=True, rename="camel"):
+    """Something that is scraped; `scrape_pool` is the job of the configuration that found it."""
+
+    scrape_pool: str
+    scrape_url: str = ""
+    health: str = "unknown"  # up, down, unknown (not scraped yet)
+    last_error: str = ""
+
+
+class _Targets(msgspec.Struct, frozen=True, rename="camel"):
+    active_targets: tuple[ScrapeTarget, ...] = ()
+
+
+class _Pools(msgspec.Struct, frozen=True, rename="camel"):
+    scrape_pools: tuple[str, ...] | None = None
 
 
 class Prometheus:
@@ -65,6 +85,26 @@ class Prometheus:
             if response.status != 200:
                 raise _refusal(response)
             return groups(enveloped(response, _SERVER).data)
+
+        return retrying(ask, timeout=self._timeout, deadline=self._deadline, patience=self._timeout)
+
+    def scrape_pools(self) -> frozenset[str]:
+        """The jobs of the configuration that is loaded, with targets or without. Prometheus alone has this."""
+        return frozenset(self._get("/api/v1/scrape_pools", {}, _Pools).scrape_pools or ())
+
+    def targets(self) -> tuple[ScrapeTarget, ...]:
+        """What is scraped. Prometheus alone has this."""
+        return self._get("/api/v1/targets", {"state": "active"}, _Targets).active_targets
+
+    def _get(self, path: str, asked: dict[str, str], into: type[T]) -> T:
+        def ask(timeout: float) -> T:
+            response = self._transport.get(path, asked, timeout)
+            if response.status != 200:
+                raise _refusal(response)
+            try:
+                return msgspec.json.decode(enveloped(response, _SERVER).data, type=into)
+            except msgspec.DecodeError as error:
+                raise Permanent(f"{_SERVER} answered {path} with what hubops does not know") from error
 
         return retrying(ask, timeout=self._timeout, deadline=self._deadline, patience=self._timeout)
 

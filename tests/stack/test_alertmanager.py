@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hubops.bootstrap.gates import monitoring
 from tests.stack import alertmanager
 from tests.stack.alertmanager import Running, Settings
 from tests.stack.rendered import SITES, site
@@ -55,6 +56,8 @@ def test_what_is_no_alert_is_told_to_nobody(tmp_path: Path, name: str) -> None:
     for team in ("", *site(name).teams):
         labels = {"alertname": "InfoInhibitor", "severity": "none", "team": team}
         assert alertmanager.receiver(file, labels) == "null"
+        labels = {**monitoring.TEST_ALERT, "severity": "critical", "team": team}
+        assert alertmanager.receiver(file, labels) == "null", "the installation's own test pages nobody"
 
 
 CHANNELS = {

@@ -10,7 +10,7 @@ import msgspec
 from hubops.clients import answer
 from hubops.clients.http import Response
 from hubops.clients.kube.envelope import MAGIC, status_message
-from hubops.clients.kube.errors import Expired, PlainHttp, Unauthorized
+from hubops.clients.kube.errors import Denied, Expired, PlainHttp, Unauthorized
 from hubops.errors import Permanent, SourceError
 from hubops.model.text import inert
 
@@ -19,8 +19,14 @@ SERVER = "the API server"
 _FORBIDDEN = re.compile(r'User "(?P<user>[^"]*)" cannot (?P<verb>[\w:-]+) resource "(?P<resource>[^"]*)"')
 #: How server-side apply refuses a field that the kind does not have, or one of another type.
 _WRONG_FIELD = b"failed to create typed patch object"
+#: How it says that an admission webhook refused an object (the JSON of its Status has the quotes escaped).
+_DENIED = re.compile(rb'admission webhook \\"([^"\\]+)\\" denied the request')
 #: How Go's net/http answers on a port that speaks TLS.
 _PLAIN_HTTP = b"Client sent an HTTP request to an HTTPS server"
+
+
+class _Status(msgspec.Struct, frozen=True):
+    message: str
 
 
 def refusal(response: Response, wanted: str) -> SourceError:
@@ -34,6 +40,8 @@ def refusal(response: Response, wanted: str) -> SourceError:
         return PlainHttp("it speaks TLS there; is the url https:// rather than http://?", status=status)
     if status == 401:
         return Unauthorized(f"{SERVER} refused the credentials (401); has the token expired?", status=status)
+    if 400 <= status < 500 and (denied := _DENIED.search(response.body)):
+        return _denied(response, denied[1])
     if status == 403:
         return Permanent(_forbidden(response, wanted), status=status)
     if status == 410:
@@ -52,6 +60,16 @@ def _forbidden(response: Response, wanted: str) -> str:
     anonymous = ": no credentials were sent" if user == "system:anonymous" else ""
     wanted = wanted if wanted.startswith(f"{found['verb']} ") else f"{found['verb']} {inert(found['resource'])}"
     return f"user {user} may not {wanted} (403){anonymous}"
+
+
+def _denied(response: Response, webhook: bytes) -> Denied:
+    """A refusal of *webhook* in its own words: the status that it chose says nothing about the rights of the user."""
+    try:
+        said = msgspec.json.decode(response.body, type=_Status).message
+    except msgspec.DecodeError:
+        said = str(answer.refusal(response, SERVER))
+    name = inert(webhook.decode("utf-8", "replace"), limit=120)
+    return Denied(inert(said, limit=600), webhook=name, status=response.status)
 
 
 def _readable(response: Response) -> Response:
