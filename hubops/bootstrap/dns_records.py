@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from hubops.bootstrap.load_balancer import front
 from hubops.clients.kube.writer import KubeWriter
+from hubops.errors import SourceError
 from hubops.model.text import inert
 from hubops.stack.render import Rendered
 from hubops.stack.site import Site
@@ -31,7 +32,11 @@ def lines(cluster: KubeWriter, components: Sequence[Rendered], site: Site) -> It
     names = hosts(components)
     if not names:
         return
-    balancer = front(cluster)
+    try:
+        balancer = front(cluster)
+    except SourceError as error:
+        yield f"DNS records: the load balancer cannot be looked at: {error}"
+        return
     if balancer is None:
         yield "DNS records: the cluster makes no load balancer for the ingress controller; point the hosts to yours"
     elif not balancer.addresses:

@@ -12,6 +12,7 @@ from hubops.commands.bootstrap_run import (
     confirm,
     install,
     installing,
+    passed_lines,
     plans,
     preflight,
     prepare,
@@ -122,6 +123,7 @@ def _apply(options: Options, yes: bool, timeout: Duration, *, rollback: bool, **
 @with_selection
 def verify(options: Options, timeout: Duration, **flags: Any) -> int:
     """Ask every gate again, and name the DNS records that the platform needs."""
+    from hubops.bootstrap import dns_records
     from hubops.bootstrap.graph import run as graph
     from hubops.bootstrap.show import failure_lines
 
@@ -138,7 +140,10 @@ def verify(options: Options, timeout: Duration, **flags: Any) -> int:
     for name, error in outcome.failed.items():
         for line in failure_lines(name, error):
             click.echo(line)
+    passed_lines(installation)
     untried_lines(installation)
+    for line in dns_records.lines(run.target.cluster, run.components, run.site):
+        click.echo(line)
     return Exit.CRITICAL if outcome.failed else Exit.OK
 
 

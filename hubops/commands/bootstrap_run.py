@@ -226,3 +226,11 @@ def untried_lines(installation: Installation) -> None:
         for gate, verdict in verdicts.items():
             if verdict.state == "untried":
                 click.echo(f"{name}: {gate} could not be tried: {verdict.words}")
+
+
+def passed_lines(installation: Installation) -> None:
+    """Print what was proven, and how."""
+    for name, verdicts in installation.verdicts.items():
+        for gate, verdict in verdicts.items():
+            if verdict.state == "passed":
+                click.echo(f"{name}: {gate}: {verdict.words}")
