@@ -46,8 +46,8 @@ def in_order(stack: Stack) -> tuple[str, ...]:
 
 def _problems(stack: Stack, folder: Path) -> Iterator[str]:
     for registry in stack.registries:
-        if not registry.endswith("/"):
-            yield f"registries.{registry}: must end in '/', or it also allows other registries that begin so"
+        if not registry.endswith("/" if "/" not in registry else ("/", ":")):
+            yield f"registries.{registry}: must end in '/', a repository in ':', or it also allows others that begin so"
     for name, component in stack.components.items():
         where = f"components.{name}"
         for need in component.needs:

@@ -86,4 +86,4 @@ class Stack(Strict, frozen=True):
     repositories: Mapping[str, str]
     namespaces: Mapping[str, Namespace]
     components: Mapping[str, Component]
-    registries: Mapping[str, str] = {}  # what the images of its components begin with, up to a slash: whose they are
+    registries: Mapping[str, str] = {}  # what images begin with, up to a slash or a tag: whose they are

@@ -87,6 +87,7 @@ def test_the_newer_stack_is_what_the_pinned_one_calls_its_successor() -> None:
         ("  a: {title: A, gates: [luck]}", r"components\.a\.gates\[0\]: 'luck' is not one of "),
         ("  a: {}", r"key 'components\.a\.title' is missing"),
         ("  a: {title: A}\nregistries: {quay.io: Q}", r"registries\.quay\.io: must end in "),
+        ('  a: {title: A}\nregistries: {"quay.io:": Q}', r"registries\.quay\.io:: must end in "),
     ],
 )
 def test_what_cannot_be_installed_is_refused(tmp_path: Path, components: str, message: str) -> None:
