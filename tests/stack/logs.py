@@ -202,17 +202,22 @@ class Pod:
             **{label + re.sub(r"[^A-Za-z0-9_]", "_", name): value for name, value in self.labels.items()},
         }
 
-    def write(self, pods: Path) -> None:
+    def raw(self) -> list[str]:
         """The log as containerd keeps it. Lines that begin with `P ` are what it had to split."""
+        began = time.time() - 60
+        raw = []
+        for number, line in enumerate(self.lines):
+            at = began + number / 1000
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1e9):09d}Z"
+            flag, text = ("P", line[2:]) if line.startswith("P ") else ("F", line)
+            raw.append(f"{stamp} stdout {flag} {text}")
+        return raw
+
+    def write(self, pods: Path) -> None:
+        """The log where the node has it."""
         folder = pods / f"{self.namespace}_{self.name}_{self.uid}" / self.container
         folder.mkdir(parents=True)
-        began = time.time() - 60
-        with (folder / "0.log").open("w") as log:
-            for number, line in enumerate(self.lines):
-                at = began + number / 1000
-                stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1e9):09d}Z"
-                flag, text = ("P", line[2:]) if line.startswith("P ") else ("F", line)
-                log.write(f"{stamp} stdout {flag} {text}\n")
+        (folder / "0.log").write_text("".join(f"{line}\n" for line in self.raw()))
 
 
 class Promtail(Server):

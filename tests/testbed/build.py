@@ -103,6 +103,10 @@ FAMILIES: dict[str, Family] = {
         fits=r"promtail, version v?(2\.[89]|3)\.",
         version_args=("-version",),
     ),
+    # Our own main.go around Alloy's pipeline; what it leaves out, and why, stands there.
+    "alloy-pipeline": Family(
+        (".",), {"alloy-pipeline": "testbed"}, fits=r"alloy-pipeline, version v1\.", version_args=("-version",)
+    ),
     # The versions that kube-prometheus-stack 56 installs: what they take decides, not what newer ones would.
     "alertmanager": Family(
         tuple(f"github.com/prometheus/alertmanager/cmd/{name}" for name in ("alertmanager", "amtool")),
