@@ -14,7 +14,7 @@ from hubops.model.kube.networking import NetworkPolicy, NetworkPolicyPeer, Netwo
 from hubops.model.traffic import Peer, refused, restricts_egress, restricts_ingress
 from tests.stack import cyclonus
 from tests.stack.flows import ADDRESSES, OTHERS, PODS, flows, namespaces, peer, policies, port_of, table
-from tests.stack.rendered import SITES, component, site
+from tests.stack.rendered import SITES, STACKS, component, site
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "network-policies.md"
 
@@ -132,6 +132,13 @@ def test_a_policy_about_nothing_is_found() -> None:
     found = [*nothing_behind([policy])]
     assert len(found) == 2
     assert "nobody listens on 3001" in found[1]
+
+
+@pytest.mark.parametrize("at", SITES)
+def test_both_stacks_have_the_same_policies(at: str) -> None:
+    """While one stack follows the other, no policy knows only the pods of one of them."""
+    pinned, current = (list(component(at, "network-policies", stack).objects()) for stack in STACKS)
+    assert current == pinned
 
 
 @pytest.mark.parametrize("kind", ["allowed", "denied"])
