@@ -13,7 +13,7 @@ from hubops.model.cron import Fields, parse
 from hubops.model.quantity import parse_duration
 from hubops.stack import render
 from hubops.stack.load import load
-from tests.stack.rendered import SITES, component, site
+from tests.stack.rendered import SITES, STACKS, component, site
 
 Schedule = dict[str, Any]
 #: How old the newest backup of each schedule may become, as docs/platform.md promises.
@@ -160,3 +160,22 @@ def test_without_a_cloud_the_data_of_snapshots_is_moved() -> None:
         name: component(name, "velero").chart_values()["configuration"].get("defaultSnapshotMoveData") for name in SITES
     }
     assert moved == {"aws": None, "gcp": None, "azure": None, "none": True}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("name", SITES)
+def test_the_agents_can_write_the_credentials_of_the_store(name: str, stack: str) -> None:
+    """They make /tmp/credentials when they start, and end where they cannot; the chart mounts it for the server alone."""
+    agent = component(name, "velero", stack).chart_values()["nodeAgent"]
+    assert agent["containerSecurityContext"]["readOnlyRootFilesystem"]
+    (mount,) = agent["extraVolumeMounts"]
+    assert mount["mountPath"] == "/tmp"
+    assert {"name": mount["name"], "emptyDir": {}} in agent["extraVolumes"]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_agents_have_the_servers_identity(stack: str) -> None:
+    """The chart gave the server's labels to the agents, too, until it had labels for each."""
+    values = component("azure", "velero", stack).chart_values()
+    labels = values["podLabels"] if stack == "stack.yaml" else values["nodeAgent"]["podLabels"]
+    assert labels == values["podLabels"] == {"azure.workload.identity/use": "true"}

@@ -90,6 +90,14 @@ def test_the_load_balancer_keeps_the_clients_address(name: str, affinity: str | 
     assert controller["autoscaling"]["minReplicas"] == controller["replicaCount"] >= 3
 
 
+@pytest.mark.parametrize("name", SITES)
+def test_controllers_are_evicted_one_at_a_time(name: str) -> None:
+    """The chart's template takes minAvailable, whose default is 1, before maxUnavailable."""
+    controller = rendered(name, "ingress-nginx").chart_values()["controller"]
+    assert controller["minAvailable"] is None
+    assert controller["maxUnavailable"] == 1
+
+
 def test_the_sites_annotations_go_before_those_of_the_cloud(tmp_path: Path) -> None:
     key = "service.beta.kubernetes.io/aws-load-balancer-scheme"
     settings = read(tmp_path, changed("aws", "platform.ingress.load_balancer_annotations", {key: "internal"}))
