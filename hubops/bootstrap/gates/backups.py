@@ -26,4 +26,4 @@ def backup_location_available(at: Installed) -> Verdict:
         looked = status.get("lastValidationTime")
         if not looked or now - datetime.fromisoformat(looked) > _FRESH:
             return waiting(f"BackupStorageLocation {name} was available at {looked}; Velero has not looked since")
-    return passed(f"{len(found)} backup locations are available")
+    return passed(f"available and looked at lately: {', '.join(sorted(each['metadata']['name'] for each in found))}")

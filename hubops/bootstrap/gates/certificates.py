@@ -45,11 +45,11 @@ def _all_ready(cluster: KubeWriter, items: list[Manifest]) -> Verdict:
 
 def _issues(cluster: KubeWriter) -> Verdict:
     """Have a certificate issued, look whether its Secret is there, and take everything away again."""
+    _clear(cluster)  # what a killed run has left was issued then, and is no proof of now
     nameless = _certificate()
     nameless["spec"].pop("dnsNames")
     if problem := misjudged(cluster, _certificate(), nameless, _WEBHOOK):
         return waiting(problem)
-    _clear(cluster)
     try:
         cluster.apply(_issuer())
         cluster.create(_certificate())
