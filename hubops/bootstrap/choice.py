@@ -37,7 +37,9 @@ def chosen(stack: Stack, site: Site, choice: Choice) -> tuple[str, ...]:
     order = [name for name in in_order(stack) if name in in_site]
     if choice.start:
         if choice.start not in order:
-            raise UsageError(f"--from {choice.start}: it is optional; add --with {stack.components[choice.start].part}")
+            part = stack.components[choice.start].part
+            hint = f"it is optional; add --with {part}" if part else f"a cluster of {site.cloud} runs it already"
+            raise UsageError(f"--from {choice.start}: {hint}")
         order = order[order.index(choice.start) :]
     for name in choice.only:
         if name not in order:

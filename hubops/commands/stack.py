@@ -43,7 +43,8 @@ def listed(options: Options) -> int:
         version = each.chart.version if each.chart else "-"
         ended = each.end_of_life.date.isoformat() if each.end_of_life else "-"
         needs = ", ".join(each.needs) or "-"
-        rows.append((name, chart, version, each.namespace or "-", needs, ended, "optional" if each.part else ""))
+        note = "optional" if each.part else f"not on {', '.join(each.provided_by)}" if each.provided_by else ""
+        rows.append((name, chart, version, each.namespace or "-", needs, ended, note))
     headers = ("COMPONENT", "CHART", "VERSION", "NAMESPACE", "NEEDS", "END OF LIFE", "")
     click.echo(tabulate(rows, headers=headers, tablefmt="plain", disable_numparse=True))
     return Exit.OK

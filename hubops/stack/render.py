@@ -75,8 +75,13 @@ def render(stack: Stack, folder: Path, site: Site, name: str) -> Rendered:
 
 
 def wanted(stack: Stack, site: Site) -> tuple[str, ...]:
-    """The components that *site* wants: all but the optional ones that it does not name, in the order of the file."""
-    return tuple(name for name, each in stack.components.items() if each.part is None or each.part in site.parts)
+    """The components that *site* wants, in the order of the file: not the optional ones that it does not name, nor what
+    its cloud's clusters run already."""
+    return tuple(
+        name
+        for name, each in stack.components.items()
+        if (each.part is None or each.part in site.parts) and site.cloud not in each.provided_by
+    )
 
 
 def namespaces(stack: Stack, site: Site) -> dict[str, Namespace]:

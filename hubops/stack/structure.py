@@ -7,7 +7,7 @@ from datetime import date
 from typing import Literal
 
 from hubops.config.base import Strict
-from hubops.config.platform import Part
+from hubops.config.platform import Cloud, Part
 
 #: How it is proven that a component works, once it is installed.
 Gate = Literal[
@@ -65,6 +65,7 @@ class Component(Strict, frozen=True):
     gates: tuple[Gate, ...] = ()
     generates: tuple[GeneratedSecret, ...] = ()
     part: Part | None = None  # optional: installed where the site's `parts` name it
+    provided_by: tuple[Cloud, ...] = ()  # clouds whose clusters run it already, and keep it as it is
     end_of_life: EndOfLife | None = None
     successor: str | None = None
 

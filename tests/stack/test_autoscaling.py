@@ -13,7 +13,7 @@ from hubops.config import Config
 from hubops.engine import catalog
 from hubops.engine.runner import run
 from tests.checks.fixture import Fixture, snapshot
-from tests.stack.rendered import SITES, component, site
+from tests.stack.rendered import SITES, STACKS, component, rendered, site
 
 CHECKS = [check for check in catalog.load().of_round("daily") if check.id in ("hpa-conflict", "vpa-conflict")]
 TRIGGERS = {"cpu", "memory"}
@@ -106,3 +106,12 @@ def test_triggers_are_what_they_must_be(at: str) -> None:
                 assert [trigger["metadata"][key] for key in both].count("true") < 2
             if trigger["type"] == "cron":
                 assert trigger["metadata"]["timezone"] == site(at).time_zone
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize(("at", "ours"), [("aws", True), ("gcp", False), ("azure", False), ("none", True)])
+def test_no_second_metrics_server_beside_the_clouds_own(at: str, ours: bool, stack: str) -> None:
+    """Helm refuses to take over what GKE and AKS run in kube-system; what needs the API is installed all the same."""
+    wanted = rendered(at, stack)
+    assert ("metrics-server" in wanted) == ours
+    assert {"vpa", "autoscaling"} <= set(wanted)

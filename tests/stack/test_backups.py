@@ -165,7 +165,7 @@ def test_without_a_cloud_the_data_of_snapshots_is_moved() -> None:
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("name", SITES)
 def test_the_agents_can_write_the_credentials_of_the_store(name: str, stack: str) -> None:
-    """They make /tmp/credentials when they start, and end where they cannot; the chart mounts it for the server alone."""
+    """They make /tmp/credentials when they start or end; the chart mounts /tmp for the server alone."""
     agent = component(name, "velero", stack).chart_values()["nodeAgent"]
     assert agent["containerSecurityContext"]["readOnlyRootFilesystem"]
     (mount,) = agent["extraVolumeMounts"]
