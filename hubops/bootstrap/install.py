@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import string
 import threading
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NoReturn
@@ -30,6 +33,8 @@ Manifest = dict[str, Any]
 _ALPHABET = string.ascii_letters + string.digits
 _AT_ONCE = 6  # objects of one component that are written at the same time
 _HELM_AGAIN = 15.0  # seconds at most until helm is tried again; each time is another revision
+#: Seconds until the API server takes objects of a definition that has changed for what they are.
+_PUBLISHED = 5.0
 #: Written first, because others live in them or name them.
 _FIRST = ("Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass", "ServiceAccount")
 
@@ -48,6 +53,7 @@ class Installation:
     verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
     _writing: threading.Lock = field(default_factory=threading.Lock)
+    _renewed: float = -math.inf  # when definitions were changed last, on the monotonic clock
     _deadlines: list[Deadline] = field(default_factory=list)
     _cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -104,32 +110,44 @@ class Installation:
         Raises StepFailed that names the step, and SourceError where the cluster no longer answers.
         """
         name, deadline = rendered.name, self.deadline()
-        say = partial(self.say, name)
-        planned = self._planned(rendered, deadline, say)
-        if planned.problem:
-            raise StepFailed(planned.problem)
-        if planned.changes or not self._complete(name):
-            self.changed.append(name)
-            self._begin(planned)
-            self._definitions(planned, deadline, say)
-            self._secrets(rendered)
-            if planned.release:
-                self._release(planned, planned.release, deadline, say)
-            self._manifests(rendered, deadline, say)
-            self._remove(planned.objects, say)
-        self.verify(rendered, deadline)
+        planned = self._planned(rendered, deadline)
+        if planned.problems:
+            more = f" (and {len(planned.problems) - 1} more: hubops bootstrap plan)" if planned.problems[1:] else ""
+            raise StepFailed(planned.problems[0] + more)
+        with self._explained(rendered):
+            if planned.changes or not self._complete(name):
+                self.changed.append(name)
+                self._change(planned, deadline)
+            self._verify(rendered, deadline)
         if name in self.changed:
             self._end(planned)
         self.over(name, "done" if name in self.changed else "unchanged")
 
     def verify(self, rendered: Rendered, deadline: Deadline) -> None:
         """Wait until what the component runs is ready, then for each of its gates. Raises StepFailed."""
-        try:
+        with self._explained(rendered):
             self._verify(rendered, deadline)
+
+    @contextmanager
+    def _explained(self, rendered: Rendered) -> Iterator[None]:
+        """A StepFailed within tells what stood in its way."""
+        try:
+            yield
         except StepFailed as error:
             namespace = rendered.component.namespace
             error.details = trouble(self.target.cluster, str(error), partial(self._objects, rendered), namespace)
             raise
+
+    def _change(self, planned: ComponentPlan, deadline: Deadline) -> None:
+        """Write all that the component is made of, in the order in which its parts need each other."""
+        say = partial(self.say, planned.name)
+        self._begin(planned)
+        self._definitions(planned, deadline, say)
+        self._secrets(planned.rendered)
+        if planned.release:
+            self._release(planned, planned.release, deadline, say)
+        self._manifests(planned.rendered, deadline, say)
+        self._remove(planned.objects, say)
 
     def _verify(self, rendered: Rendered, deadline: Deadline) -> None:
         say = partial(self.say, rendered.name)
@@ -140,7 +158,8 @@ class Installation:
             verdict = awaited(partial(self.gates[name], at), deadline, say)
             self.verdicts.setdefault(rendered.name, {})[name] = verdict
 
-    def _planned(self, rendered: Rendered, deadline: Deadline, say: Callable[[str], None]) -> ComponentPlan:
+    def _planned(self, rendered: Rendered, deadline: Deadline) -> ComponentPlan:
+        say = partial(self.say, rendered.name)
         say("planning")
         pin = rendered.component.chart
         releases: tuple[Release, ...] = ()
@@ -191,6 +210,7 @@ class Installation:
         definitions = objects_of(self.target.crds(planned.chart))
         for item in definitions:
             self._apply(item, deadline, say, take_over=True)
+        self._renewed = time.monotonic()
         awaited(partial(self._waits, definitions), deadline, say)
 
     def _secrets(self, rendered: Rendered) -> None:
@@ -215,11 +235,7 @@ class Installation:
             self.target.helm.upgrade(planned.chart, release.name, release.namespace, values, timeout=left)  # type: ignore[arg-type]
             return passed("")
 
-        try:
-            awaited(_only_passing(upgrade), deadline, say, every=_HELM_AGAIN)
-        except StepFailed as error:
-            error.details = trouble(self.target.cluster, str(error), list, release.namespace)
-            raise
+        awaited(_only_passing(upgrade), deadline, say, every=_HELM_AGAIN)
 
     def _repair(self, release: ReleasePlan, deadline: Deadline, say: Callable[[str], None]) -> None:
         """Undo what a killed Helm left half done: back to the last revision that was deployed, or to nothing."""
@@ -255,6 +271,8 @@ class Installation:
                 return waiting(str(error))
             except Permanent as error:
                 [ref] = refs([item])
+                if error.status == 422 and time.monotonic() - self._renewed < _PUBLISHED:
+                    return waiting(f"{ref}: {error}")
                 raise StepFailed(f"{ref}: {error}") from error
             return passed("")
 

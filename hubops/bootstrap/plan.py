@@ -6,9 +6,9 @@ be asked yet, because its kind or namespace comes with the installation, is plan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
@@ -37,12 +37,15 @@ ABANDONED = 15 * 60.0
 
 @dataclass(frozen=True)
 class ObjectPlan:
-    """One object: created, changed, deleted, kept as it is, or not to be asked before `reason` is no more."""
+    """One object: created, changed, deleted, kept as it is, or not to be asked before `reason` is no more; or refused
+    by the cluster for that `reason`, under the `definition` of its kind, "plural.group", that there is now.
+    """
 
     ref: Ref
-    action: Literal["create", "change", "delete", "keep", "later"]
+    action: Literal["create", "change", "delete", "keep", "later", "refused"]
     changes: tuple[Change, ...] = ()
     reason: str = ""
+    definition: str = ""
 
     @property
     def there(self) -> bool:
@@ -66,7 +69,7 @@ class ReleasePlan:
 
 @dataclass(frozen=True)
 class ComponentPlan:
-    """What would be done for one component; `problem` says why that cannot be said, or must not be done."""
+    """What would be done for one component; `fault` says why that cannot be said, or must not be done."""
 
     name: str
     rendered: Rendered
@@ -74,9 +77,15 @@ class ComponentPlan:
     crds: tuple[ObjectPlan, ...] = ()
     release: ReleasePlan | None = None
     objects: tuple[ObjectPlan, ...] = ()
-    problem: str | None = None
+    fault: str | None = None
     images: tuple[str, ...] = ()  # that its pods are made of
     adopted: bool = False  # hubops has no record of it, but it is there: installed by other means
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """All that stands in its way."""
+        refused = (each.reason for each in (*self.crds, *self.objects) if each.action == "refused")
+        return (*([self.fault] if self.fault else []), *refused)
 
     @property
     def changes(self) -> bool:
@@ -88,20 +97,37 @@ class ComponentPlan:
 def plan(
     target: Target, rendered: Rendered, record: Record | None, releases: Iterable[Release], *, shown: bool = True
 ) -> ComponentPlan:
-    """The plan of one component; what the cluster refuses, or a chart's repository does not give, is its `problem`.
+    """The plan of one component; what the cluster refuses, or a chart's repository does not give, are its `problems`.
 
     Unless it is to be *shown*, the objects that the chart would make are left out.
     """
     try:
-        return _plan(target, rendered, record, releases, shown)
+        return settled([_plan(target, rendered, record, releases, shown)])[0]
     except SourceError as error:
-        return ComponentPlan(rendered.name, rendered, problem=str(error))
+        return ComponentPlan(rendered.name, rendered, fault=str(error))
+
+
+def settled(plans: Sequence[ComponentPlan]) -> list[ComponentPlan]:
+    """*plans* of one run, in which what is refused under a definition that the run changes is to be asked later."""
+    renewed = {
+        each.ref.name
+        for planned in plans
+        for each in (*planned.crds, *planned.objects)
+        if each.ref.kind == "CustomResourceDefinition" and each.action in ("create", "change")
+    }
+
+    def later(item: ObjectPlan) -> ObjectPlan:
+        if item.action != "refused" or item.definition not in renewed:
+            return item
+        return ObjectPlan(item.ref, "later", reason=f"the definition of {item.ref.kind} changes before")
+
+    return [replace(planned, objects=tuple(map(later, planned.objects))) for planned in plans]
 
 
 def _plan(
     target: Target, rendered: Rendered, record: Record | None, releases: Iterable[Release], shown: bool
 ) -> ComponentPlan:
-    chart = release = problem = None
+    chart = release = fault = None
     crds: list[Manifest] = []
     made: list[Manifest] = []
     if rendered.component.chart:
@@ -109,15 +135,14 @@ def _plan(
         crds = objects_of(target.crds(chart))
         made = objects_of(target.template(rendered, chart)) if shown else []
         named = {(each.namespace, each.name): each for each in releases}
-        release, problem = _release(target, rendered, made, named, record)
+        release, fault = _release(target, rendered, made, named, record)
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="plan") as pool:
         definitions = tuple(pool.map(partial(_planned, target.cluster, take_over=True), crds))
-        objects, refused = _objects(target.cluster, rendered, record, pool.map)
+        objects = _objects(target.cluster, rendered, record, pool.map)
     pulled = tuple(sorted(set(images([*made, *rendered.objects()]))))
     there = release.status not in ("", "uninstalled") if release else any(each.there for each in objects)
     adopted = record is None and there
-    problem = problem or refused
-    return ComponentPlan(rendered.name, rendered, chart, definitions, release, objects, problem, pulled, adopted)
+    return ComponentPlan(rendered.name, rendered, chart, definitions, release, objects, fault, pulled, adopted)
 
 
 def objects_of(text: str) -> list[Manifest]:
@@ -239,36 +264,37 @@ def _key(item: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 def _objects(
     cluster: KubeWriter, rendered: Rendered, record: Record | None, each: Callable[..., Iterable[ObjectPlan]]
-) -> tuple[tuple[ObjectPlan, ...], str | None]:
+) -> tuple[ObjectPlan, ...]:
     """The plans of the manifests' objects, and of those that the record has and the manifests no longer do."""
     wanted = list(rendered.objects())
-    try:
-        plans = list(each(partial(_planned, cluster), wanted))
-    except Permanent as error:
-        return (), str(error)
+    plans = list(each(partial(_planned, cluster), wanted))
     kept = {ref.key() for ref in refs(wanted)}
     gone = [ref for ref in (record.objects if record else ()) if ref.key() not in kept]
-    return (*plans, *(ObjectPlan(ref, "delete") for ref in gone)), None
+    return (*plans, *(ObjectPlan(ref, "delete") for ref in gone))
 
 
 def _planned(cluster: KubeWriter, item: Manifest, *, take_over: bool = False) -> ObjectPlan:
-    """What applying *item* would change. Raises Permanent where the cluster refuses it."""
+    """What applying *item* would change."""
     [ref] = refs([item])
     try:
         live = cluster.read(item)
     except NotServed:
         return ObjectPlan(ref, "later", reason=f"the cluster does not know the kind {ref.kind} yet")
+    except Permanent as error:
+        return ObjectPlan(ref, "refused", reason=f"{ref}: {error}")
     try:
         applied = cluster.apply(item, dry_run=True, take_over=take_over)
     except (WebhookSilent, Retryable) as error:
         return ObjectPlan(ref, "later", reason=f"it cannot be asked at the moment: {error}")
     except Conflict as error:
         owned = "hubops does not take fields over: change the manifest, or let their owner give them up"
-        raise Conflict(f"{ref}: {error}; {owned}", status=409) from error
+        return ObjectPlan(ref, "refused", reason=f"{ref}: {error}; {owned}")
     except Permanent as error:
         if live is None and error.status == 404:
             return ObjectPlan(ref, "later", reason=f"the namespace {ref.namespace} is not there yet")
-        raise Permanent(f"{ref}: {error}", status=error.status) from error
+        kind = cluster.resource(ref.api_version, ref.kind)
+        definition = f"{kind.plural}.{ref.api_version.rpartition('/')[0]}"
+        return ObjectPlan(ref, "refused", reason=f"{ref}: {error}", definition=definition)
     if live is None:
         return ObjectPlan(ref, "create")
     changes = between(live, applied.object)

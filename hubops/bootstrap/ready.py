@@ -41,10 +41,11 @@ def _deployment(live: Manifest) -> Iterator[str]:
         return
     if failed := _condition(live, "ReplicaFailure", "True"):
         yield failed
-    counts = (status.get(key, 0) for key in ("updatedReplicas", "readyReplicas"))
-    ready = min(counts)
+    updated, ready = status.get("updatedReplicas", 0), status.get("readyReplicas", 0)
     if ready < wanted:
         yield f"{ready} of {wanted} pods ready"
+    elif updated < wanted:
+        yield f"{updated} of {wanted} pods updated"
     elif status.get("replicas", 0) > wanted:
         yield f"{status['replicas'] - wanted} old pods still end"
 

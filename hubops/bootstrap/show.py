@@ -20,8 +20,7 @@ def plan_lines(plans: Sequence[ComponentPlan], *, full: bool) -> Iterator[str]:
     for each in plans:
         counts.update(_counted(each))
         yield f"{each.name}: {_headline(each)}"
-        if each.problem:
-            yield f"  ! {inert(each.problem, limit=600)}"
+        yield from (f"  ! {inert(problem, limit=600)}" for problem in each.problems)
         if each.release and each.release.action != "keep":
             yield from (f"  ~ value {change}" for change in each.release.values)
             yield from _objects(each.release.objects, full)
@@ -34,7 +33,7 @@ def plan_lines(plans: Sequence[ComponentPlan], *, full: bool) -> Iterator[str]:
 
 
 def _headline(each: ComponentPlan) -> str:
-    if each.problem:
+    if each.problems:
         return "cannot be installed as it is"
     if each.adopted:
         return "adopted: it was installed by other means" + (f"; {_changed(each)}" if each.changes else "")

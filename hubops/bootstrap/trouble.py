@@ -42,7 +42,7 @@ def trouble(
     """
     lines: list[str] = []
     try:
-        for item in _unready(cluster, objects()):
+        for item in _unready(cluster, _found(objects)):
             lines += _about(cluster, item)
         if not lines and namespace:
             lines += _events(cluster, namespace, None)
@@ -51,6 +51,14 @@ def trouble(
     if runbook := _runbook([words, *lines]):
         lines.append(f"what to do: hubops runbook {runbook}")
     return tuple(lines)
+
+
+def _found(objects: Callable[[], Iterable[Manifest]]) -> list[Manifest]:
+    """The objects; none where their release has not come about."""
+    try:
+        return list(objects())
+    except HubopsError:
+        return []
 
 
 def _unready(cluster: KubeWriter, objects: Iterable[Manifest]) -> list[Manifest]:

@@ -50,7 +50,7 @@ def plan(options: Options, full: bool, **flags: Any) -> int:
     planned = plans(run)
     for line in plan_lines(planned, full=full):
         click.echo(line)
-    if not fit or any(each.problem for each in planned):
+    if not fit or any(each.problems for each in planned):
         return Exit.CRITICAL
     return Exit.WARNING if any(each.changes for each in planned) else Exit.OK
 
@@ -111,7 +111,7 @@ def _apply(options: Options, yes: bool, timeout: Duration, *, rollback: bool, **
     planned = plans(run)
     for line in plan_lines(planned, full=False):
         click.echo(line)
-    if not fit or any(each.problem for each in planned):
+    if not fit or any(each.problems for each in planned):
         return Exit.CRITICAL
     if any(each.changes for each in planned) and not yes:
         confirm(run)

@@ -128,13 +128,20 @@ def preflight(run: Run) -> bool:
 
 def plans(run: Run) -> list[ComponentPlan]:
     from hubops.bootstrap.plan import plan as planned
+    from hubops.bootstrap.plan import settled
 
     names = [pin.release or pin.name for each in run.components if (pin := each.component.chart)]
     releases = run.target.helm.releases(names) if names else ()
+
+    def one(each: Rendered) -> ComponentPlan:
+        return planned(run.target, each, run.records.known.get(each.name), releases)
+
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="plan") as pool:
-        return list(
-            pool.map(lambda each: planned(run.target, each, run.records.known.get(each.name), releases), run.components)
-        )
+        try:
+            return settled(list(pool.map(one, run.components)))
+        except KeyboardInterrupt:
+            run.target.helm.interrupt()  # else a download would be waited for
+            raise
 
 
 def confirm(run: Run) -> None:

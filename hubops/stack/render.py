@@ -24,7 +24,11 @@ class File:
     text: str
 
     def documents(self) -> list[dict[str, Any]]:
-        """The YAML documents of the text. Raises ConfigError where it is none."""
+        """The YAML documents of the text, not to be changed. Raises ConfigError where it is none."""
+        return list(self._documents)
+
+    @functools.cached_property
+    def _documents(self) -> list[dict[str, Any]]:
         try:
             documents = [item for item in yaml.load_all(self.text, Loader=yaml.CSafeLoader) if item is not None]
         except yaml.YAMLError as error:
@@ -51,9 +55,12 @@ class Rendered:
         return merged
 
     def objects(self) -> Iterator[dict[str, Any]]:
-        """The objects of all manifests."""
+        """The objects of all manifests. Raises ConfigError for a document that is none."""
         for file in self.manifests:
-            yield from file.documents()
+            for item in file.documents():
+                if not _is_object(item):
+                    raise ConfigError(f"{file.path}: a document lacks apiVersion, kind or metadata.name")
+                yield item
 
 
 def render(stack: Stack, folder: Path, site: Site, name: str) -> Rendered:
@@ -72,6 +79,12 @@ def render(stack: Stack, folder: Path, site: Site, name: str) -> Rendered:
         return tuple(File(path, templates.render(path, names)) for path in paths)
 
     return Rendered(name, component, rendered(component.values), rendered(component.manifests))
+
+
+def _is_object(item: Mapping[str, Any]) -> bool:
+    metadata = item.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return all(isinstance(each, str) and each for each in (item.get("apiVersion"), item.get("kind"), name))
 
 
 def wanted(stack: Stack, site: Site) -> tuple[str, ...]:

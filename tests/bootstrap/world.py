@@ -49,8 +49,8 @@ class World:
 
     def arguments(self, *arguments: str) -> list[str]:
         flags = ["--stack", str(self.stack), "--kubeconfig", str(self.kubeconfig)]
-        helm = self.helms.get(self.helm, self.helm)
-        return [sys.executable, "-m", "hubops.cli", "bootstrap", *arguments, *flags, "--helm", str(helm)]
+        flags += [] if "--helm" in arguments else ["--helm", str(self.helms[self.helm])]
+        return [sys.executable, "-m", "hubops.cli", "bootstrap", *arguments, *flags]
 
     def run(self, *arguments: str) -> Completed:
         """`hubops bootstrap` with these arguments, to its end."""
@@ -86,7 +86,7 @@ class World:
         metadata = {"namespace": self.paint, "name": name}
         return {"apiVersion": f"{self.group}/v1", "kind": "Color", "metadata": metadata}
 
-    def colors(self) -> dict[str, str]:
+    def colors(self) -> dict[str, dict[str, str]]:
         path = f"/apis/{self.group}/v1/namespaces/{self.paint}/colors"
         return {each["metadata"]["name"]: each["spec"] for each in self.bed.api.call("GET", path)["items"]}
 

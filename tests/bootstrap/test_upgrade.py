@@ -1,0 +1,98 @@
+"""hubops bootstrap upgrade: to the stack's pins, and back where that fails; and what others installed, taken on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hubops.errors import Exit
+from tests.bootstrap import stand_ins
+from tests.bootstrap.world import World
+
+
+def version(world: World) -> str:
+    """Of the chart that the pods of `paint` are made by."""
+    return str(world.deployments()[world.paint]["spec"]["template"]["metadata"]["labels"]["version"])
+
+
+def fields(world: World) -> set[str]:
+    """What the kind Color can have."""
+    crd = world.bed.api.get("CustomResourceDefinition", None, f"colors.{world.group}")
+    assert crd
+    [served] = crd["spec"]["versions"]
+    return set(served["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"])
+
+
+def test_a_new_version_with_its_definitions_and_values(world: World) -> None:
+    """Helm itself would leave the definitions as they are."""
+    world.installed()
+    world.repository.add(stand_ins.paint(world.group, "1.1.0", field="gloss"))
+    world.write(
+        version="1.1.0",
+        colors=stand_ins.COLORS.replace("hex: ff0000", "gloss: high"),
+        **{"paint.values": "color: << site.domain >>\nreplicas: 3\n"},
+    )
+    planned = world.run("plan")
+    assert f"paint: upgrade {world.paint}/{world.paint}: paint-1.0.0 → paint-1.1.0" in planned.stdout
+    assert "~ value + replicas: 3" in planned.stdout
+    done = world.run("upgrade", "--yes")
+    assert done.returncode == Exit.OK, done.stdout + done.stderr
+    assert "Installed: paint, colors." in done.stdout
+    assert version(world) == "1.1.0"
+    assert world.deployments()[world.paint]["spec"]["replicas"] == 3
+    assert fields(world) == {"hex", "gloss"}
+    assert world.colors()["red"] == {"gloss": "high"}
+    assert "Nothing to change." in world.run("upgrade", "--yes").stdout
+
+
+def test_what_never_gets_ready_goes_back(world: World) -> None:
+    world.installed()
+    world.repository.add(stand_ins.paint(world.group, "1.1.0", nodes="nowhere"))
+    world.write(version="1.1.0")
+    done = world.run("upgrade", "--yes", "--timeout", "4s")
+    assert done.returncode == Exit.CRITICAL, done.stdout + done.stderr
+    assert f"Failed: paint: Deployment {world.paint}/{world.paint}: 1 of 2 pods updated (after 4 s)" in done.stdout
+    assert "paint-1.0.0 is back" in done.stdout
+    assert version(world) == "1.0.0"
+    status: dict[str, Any] = world.deployments()[world.paint]["status"]
+    assert status["readyReplicas"] == 2
+    assert '"complete":false' in world.records()["paint"]
+
+    world.repository.add(stand_ins.paint(world.group, "1.2.0"))
+    world.write(version="1.2.0")
+    assert world.run("upgrade", "--yes").returncode == Exit.OK
+    assert version(world) == "1.2.0"
+
+
+def test_a_step_that_fails_tells_what_stands_in_its_way(world: World) -> None:
+    world.repository.add(stand_ins.paint(world.group, nodes="nowhere"))
+    done = world.apply("--timeout", "4s")
+    assert done.returncode == Exit.CRITICAL
+    lines = done.stdout.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("Failed: paint: "))
+    told = "\n".join(lines[start:])
+    assert f"Deployment {world.paint}/{world.paint}:\n" in told
+    assert "FailedScheduling" in told
+    assert "what to do: hubops runbook pod-pending" in told
+    assert "Not begun: colors (it needs paint)" in told
+    assert world.run("status").returncode == Exit.WARNING
+
+
+def test_what_the_readme_installed_is_taken_on(world: World) -> None:
+    """helm install and kubectl apply of the same things: nothing is made anew."""
+    place = ["--namespace", world.paint, "--create-namespace", "--repo", world.repository.url]
+    world.helm_run("install", world.paint, "paint", *place, "--set", "color=platform.internal")
+    world.bed.api.apply({**world.color("red"), "spec": {"hex": "ff0000"}})
+    before = world.deployments()[world.paint]["metadata"]
+    shown = world.run("status")
+    assert "by others" in next(line for line in shown.stdout.splitlines() if line.startswith("paint "))
+
+    planned = world.run("plan")
+    assert "paint: adopted: it was installed by other means\n" in planned.stdout
+    assert "colors: adopted: it was installed by other means; manifests\n" in planned.stdout
+    done = world.installed()
+    assert done.stdout.count("adopted") == 3
+    after = world.deployments()[world.paint]["metadata"]
+    assert (after["uid"], after["generation"]) == (before["uid"], before["generation"])
+    assert "revision: 1\n" in world.helm_run("status", world.paint, "--namespace", world.paint).lower()
+    assert world.run("status").returncode == Exit.OK
+    assert "Nothing to change." in world.installed().stdout
