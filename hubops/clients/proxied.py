@@ -19,8 +19,10 @@ class _Status(msgspec.Struct, frozen=True, rename="camel", tag_field="kind", tag
     message: str = ""
 
 
-#: How the API server says that the pods of a Service are silent, or that it has no way to them.
-_NO_WAY = ("i/o timeout", "no route to host", "network is unreachable", "context deadline exceeded")
+#: How the API server says that the pods of a Service are silent, or that it has no way to them; the last two where its
+#: way to the nodes is a tunnel (konnectivity).
+_NO_WAY = ("i/o timeout", "no route to host", "network is unreachable", "context deadline exceeded", "dial timeout",
+           "No agent available")  # fmt: skip
 
 
 class NoWay(Retryable):

@@ -150,7 +150,7 @@ def test_loki_returns_a_line(component: Component, testbed: Testbed) -> None:
     expect(log_line_returned, component("loki"), "passed", "a line was taken and returned")
     testbed.end_program("loki")
     try:
-        with pytest.raises(Retryable, match="loki-loki-distributed-gateway:http through the API server: .*refused"):
+        with pytest.raises(Retryable, match=r"loki-loki-distributed-gateway:http through the API server: .*refused"):
             log_line_returned(component("loki"))
     finally:
         testbed.start_program("loki")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hubops.clients.http import DirectTransport, Response
-from hubops.clients.proxied import Proxied
+from hubops.clients.proxied import NoWay, Proxied
 from hubops.config import EndpointConfig
 from hubops.errors import Permanent, Retryable
 from tests.clients.server import Server, reply
@@ -56,3 +56,15 @@ def test_no_answer_names_the_service() -> None:
     transport = DirectTransport("p", EndpointConfig(url="http://prometheus.invalid"))
     with pytest.raises(Retryable, match=r"^a/b:c through the API server: http://prometheus\.invalid: its name"):
         Proxied(transport, "a/b:c").get("/x", {}, 5)
+
+
+@pytest.mark.parametrize("said", ["dial tcp 10.0.0.9:9090: i/o timeout", "connect: no route to host"])
+def test_a_service_that_the_api_server_cannot_connect_to(said: str) -> None:
+    with pytest.raises(NoWay, match="monitoring/prometheus:web through the API server: "):
+        get(503, refused(f"error trying to reach service: {said}"))
+
+
+def test_a_service_that_refuses_may_be_starting() -> None:
+    with pytest.raises(Retryable) as raised:
+        get(503, refused("error trying to reach service: dial tcp 10.0.0.9:9090: connect: connection refused"))
+    assert not isinstance(raised.value, NoWay)

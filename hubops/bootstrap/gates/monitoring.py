@@ -157,7 +157,8 @@ def dashboards_loaded(at: Installed) -> Verdict:
         item = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": namespace, "name": name}}
         if at.target.cluster.read(item) is None:
             return waiting(f"ConfigMap {namespace}/{name} with a dashboard is missing")
-    services = at.target.cluster.find("v1", "Service", namespace, "app.kubernetes.io/name=grafana")
+    found = at.target.cluster.find("v1", "Service", namespace, "app.kubernetes.io/name=grafana")
+    services = [each for each in found if each["spec"].get("clusterIP") != "None"]  # a headless one is for its replicas
     if not services:
         raise Retryable(f"no Service in {namespace} has the labels of Grafana")
     port = services[0]["spec"]["ports"][0]
