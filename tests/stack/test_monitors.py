@@ -42,14 +42,16 @@ SERVICES: dict[str, tuple[dict[str, str], dict[str, int], str]] = {
     "istio-system/istiod": (
         {"app": "istiod", "istio": "pilot"}, {"grpc-xds": 15010, "http-monitoring": 15014}, "istio-system/istiod"),
 }  # fmt: skip
-LOKI = ("compactor", "distributor", "index-gateway", "ingester", "querier", "query-frontend")
+LOKI = ("compactor", "distributor", "index-gateway", "ingester", "querier", "query-frontend", "query-scheduler")
 #: pod: (job, port) of each of its targets, in a mesh.
 EXPECTED = {
     "cert-manager/controller": {("cert-manager", 9402)},
     "ingress-nginx/controller": {("ingress-nginx-controller-metrics", 10254)},
     **{f"logging/{component}": {(f"logging/{component}", 3100)} for component in LOKI},
     "logging/memcached": {("logging/memcached-chunks", 9150)},
+    "logging/loki-ingester": {("logging/ingester", 3100)},
     "logging/promtail": {("promtail", 3101)},
+    "logging/alloy": {("alloy", 12345)},
     "keda/operator": {("keda-operator", 8080)},
     "keda/metrics-apiserver": {("keda-operator-metrics-apiserver", 8080)},
     "keda/webhooks": {("keda-admission-webhooks", 8080)},
