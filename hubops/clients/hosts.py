@@ -188,7 +188,8 @@ def _trusting() -> ssl.SSLContext:
 
 def _status(tls: ssl.SSLSocket, name: str, path: str = "/") -> int:
     """The status of the answer to GET *path*. Redirects are answers: they are not followed."""
-    head = f"GET {path} HTTP/1.1\r\nHost: {name}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    asked = (f"GET {path} HTTP/1.1", f"Host: {name}", f"User-Agent: {USER_AGENT}", "Accept: */*", "Connection: close")
+    head = "\r\n".join([*asked, "", ""])
     tls.sendall(head.encode("idna" if not name.isascii() else "ascii"))
     answer = http.client.HTTPResponse(tls, method="GET")
     answer.begin()
