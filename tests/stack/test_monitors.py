@@ -39,6 +39,9 @@ SERVICES: dict[str, tuple[dict[str, str], dict[str, int], str]] = {
         {"https": 6443, "metrics": 8080}, "keda/metrics-apiserver"),
     "keda/keda-admission-webhooks": (
         {"app.kubernetes.io/name": "keda-admission-webhooks"}, {"http": 9443, "metrics": 8080}, "keda/webhooks"),
+    "kube-system/metrics-server": (
+        {"app.kubernetes.io/name": "metrics-server", "app.kubernetes.io/instance": "metrics-server"},
+        {"https": 10250}, "kube-system/metrics-server"),
     "istio-system/istiod": (
         {"app": "istiod", "istio": "pilot"}, {"grpc-xds": 15010, "http-monitoring": 15014}, "istio-system/istiod"),
 }  # fmt: skip
@@ -55,6 +58,7 @@ EXPECTED = {
     "keda/operator": {("keda-operator", 8080)},
     "keda/metrics-apiserver": {("keda-operator-metrics-apiserver", 8080)},
     "keda/webhooks": {("keda-admission-webhooks", 8080)},
+    "kube-system/metrics-server": {("metrics-server", 10250)},
     "vpa/recommender": {("vpa-recommender", 8942)},
     "vpa/updater": {("vpa-updater", 8943)},
     "vpa/admission-controller": {("vpa-admission-controller", 8944)},
