@@ -14,6 +14,7 @@ from hubops import content
 from hubops.stack.load import load
 from tests.stack.apiserver import KindServer
 from tests.stack.manifests import EVERYWHERE, Document, documents, namespaces
+from tests.stack.rendered import component
 from tests.testbed.api import ApiError, Object
 
 Spec = dict[str, Any]
@@ -37,10 +38,7 @@ RESTRICTED = pod(SECCOMP | {"runAsNonRoot": True}, DROPPED)
 PODS = {
     "cert-manager": RESTRICTED,  # also those that answer HTTP-01 challenges, in any namespace
     "ingress-nginx": pod(
-        None,
-        SECCOMP
-        | {"runAsNonRoot": True, "runAsUser": 101, "allowPrivilegeEscalation": True}
-        | {"capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}},
+        None, component("none", "ingress-nginx").chart_values()["controller"]["containerSecurityContext"]
     ),
     "monitoring": pod({"runAsNonRoot": True}, hostNetwork=True, hostPID=True, volumes=on_host("/")),
     "logging": pod({"runAsUser": 0}, DROPPED | {"readOnlyRootFilesystem": True}, volumes=on_host("/var/log/pods")),
