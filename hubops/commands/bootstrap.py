@@ -10,7 +10,10 @@ import click
 from hubops.commands.bootstrap_run import (
     AT_ONCE,
     confirm,
+    examined,
+    hinders,
     install,
+    installed,
     installing,
     passed_lines,
     plans,
@@ -33,6 +36,10 @@ Examples:
 """
 
 
+#: Unlike a report's, it goes to no file: one document on stdout.
+AS = click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
 @click.group(epilog=EPILOG)
 def command() -> None:
     """Install the platform of deploy/ with the settings of hubops.yaml, one component after what it needs."""
@@ -40,16 +47,23 @@ def command() -> None:
 
 @command.command(epilog=EPILOG)
 @click.option("--full", is_flag=True, help="Name every new object, instead of counting them by kind.")
+@AS
 @with_selection
-def plan(options: Options, full: bool, **flags: Any) -> int:
+def plan(options: Options, full: bool, output: str, **flags: Any) -> int:
     """What apply would change. Nothing is written; exit code 1 where something would be, 2 where it cannot be."""
+    from hubops.bootstrap.document import encoded, plan_document
     from hubops.bootstrap.show import plan_lines
 
     run = prepare(options, **flags)
-    fit = preflight(run)
-    planned = plans(run)
-    for line in plan_lines(planned, full=full):
-        click.echo(line)
+    if output == "json":
+        findings, planned = examined(run), plans(run)
+        fit = not any(hinders(run, each) for each in findings)
+        server = run.target.cluster.server
+        click.echo(encoded(plan_document(run.site.cluster, server, findings, run.accepted, planned)))
+    else:
+        fit, planned = preflight(run), plans(run)
+        for line in plan_lines(planned, full=full):
+            click.echo(line)
     if not fit or any(each.problems for each in planned):
         return Exit.CRITICAL
     return Exit.WARNING if any(each.changes for each in planned) else Exit.OK
@@ -148,19 +162,19 @@ def verify(options: Options, timeout: Duration, **flags: Any) -> int:
 
 
 @command.command(epilog=EPILOG)
+@AS
 @with_selection
-def status(options: Options, **flags: Any) -> int:
+def status(options: Options, output: str, **flags: Any) -> int:
     """What of the platform is installed, at which version, and whether its installation came to its end."""
     from tabulate import tabulate
 
+    from hubops.bootstrap.document import STATUS, Status, encoded
+
     run = prepare(options, **flags)
-    releases = {f"{each.namespace}/{each.name}": each for each in run.target.helm.releases()}
-    rows = []
-    for each in run.components:
-        record, chart = run.records.known.get(each.name), each.component.chart
-        release = releases.get(f"{each.component.namespace}/{chart.release or chart.name}") if chart else None
-        state = "not installed" if record is None and release is None else "by others" if record is None else ""
-        state = state or ("complete" if record and record.complete else "not finished")
-        rows.append((each.name, state, release.chart if release else "-", release.status if release else "-"))
-    click.echo(tabulate(rows, headers=("COMPONENT", "STATE", "CHART", "RELEASE"), tablefmt="plain"))
-    return Exit.OK if all(row[1] == "complete" for row in rows) else Exit.WARNING
+    components = installed(run)
+    if output == "json":
+        click.echo(encoded(Status(STATUS, run.site.cluster, run.target.cluster.server, components)))
+    else:
+        rows = [(each.name, each.state, each.chart or "-", each.release or "-") for each in components]
+        click.echo(tabulate(rows, headers=("COMPONENT", "STATE", "CHART", "RELEASE"), tablefmt="plain"))
+    return Exit.OK if all(each.state == "complete" for each in components) else Exit.WARNING

@@ -19,8 +19,10 @@ from hubops.config.platform import Part
 from hubops.errors import Exit, StepFailed, UsageError
 
 if TYPE_CHECKING:
+    from hubops.bootstrap.document import Installed, State
     from hubops.bootstrap.install import Installation
     from hubops.bootstrap.plan import ComponentPlan
+    from hubops.bootstrap.preflight import Finding
     from hubops.bootstrap.record import Record, Records
     from hubops.bootstrap.target import Target
     from hubops.clients.helm import Release
@@ -113,17 +115,26 @@ def _mirrors(given: tuple[str, ...], known: Any) -> dict[str, str]:
     return mirrors
 
 
-def preflight(run: Run) -> bool:
-    """Print what of the cluster is in the way of the platform; whether it can be installed."""
+def examined(run: Run) -> list[Finding]:
+    """What of the cluster was looked at, before anything is planned."""
     from hubops.bootstrap.preflight import examine
 
-    hindered = False
-    for each in examine(run.target, run.stack, run.site, run.components):
-        hinders = each.state == "failed" and each.id not in run.accepted
-        hindered |= hinders
+    return examine(run.target, run.stack, run.site, run.components)
+
+
+def hinders(run: Run, finding: Finding) -> bool:
+    """Whether *finding* is in the way of the platform."""
+    return finding.state == "failed" and finding.id not in run.accepted
+
+
+def preflight(run: Run) -> bool:
+    """Print what of the cluster is in the way of the platform; whether it can be installed."""
+    findings = examined(run)
+    for each in findings:
         if each.state != "ok":
-            click.echo(f"preflight {each.id}: {each.text}" + (f" (--accept {each.id} to go on)" if hinders else ""))
-    return not hindered
+            how = f" (--accept {each.id} to go on)" if hinders(run, each) else ""
+            click.echo(f"preflight {each.id}: {each.text}{how}")
+    return not any(hinders(run, each) for each in findings)
 
 
 def plans(run: Run) -> list[ComponentPlan]:
@@ -142,6 +153,23 @@ def plans(run: Run) -> list[ComponentPlan]:
         except KeyboardInterrupt:
             run.target.helm.interrupt()  # else a download would be waited for
             raise
+
+
+def installed(run: Run) -> tuple[Installed, ...]:
+    """Each component as it is."""
+    from hubops.bootstrap.document import Installed
+
+    releases = {(each.namespace, each.name): each for each in run.target.helm.releases()}
+
+    def one(each: Rendered) -> Installed:
+        record, chart = run.records.known.get(each.name), each.component.chart
+        release = releases.get((each.component.namespace or "", chart.release or chart.name)) if chart else None
+        state: State = "by others" if release else "not installed"
+        if record:
+            state = "complete" if record.complete else "not finished"
+        return Installed(each.name, state, release.chart if release else "", release.status if release else "")
+
+    return tuple(map(one, run.components))
 
 
 def confirm(run: Run) -> None:

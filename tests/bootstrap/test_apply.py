@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any, Literal
+
+import jsonschema
 import pytest
 
+from hubops.bootstrap.document import schema
+from hubops.errors import Exit
 from tests.bootstrap.world import World
 
 
@@ -34,6 +40,37 @@ def test_from_nothing_to_the_platform_and_again(world: World) -> None:
     shown = world.run("status")
     assert shown.returncode == 0, shown.stdout
     assert shown.stdout.count("complete") == 4
+
+
+def test_what_is_read_by_programs(world: World) -> None:
+    planned = document(world, "plan", Exit.WARNING)
+    names = [each["name"] for each in planned["components"] if each["action"] == "change"]
+    assert names == ["namespaces", "paint", "shop", "colors"]
+    release = planned["components"][1]["release"]
+    assert (release["action"], release["after"]) == ("install", "paint-1.0.0")
+    assert {each["ref"]["kind"] for each in planned["components"][3]["objects"]} == {"Color"}
+    stated = document(world, "status", Exit.WARNING)
+    assert {each["state"] for each in stated["components"]} == {"not installed"}
+
+    world.installed()
+    planned = document(world, "plan", Exit.OK)
+    assert {each["action"] for each in planned["components"]} == {"keep"}
+    stated = document(world, "status", Exit.OK)
+    assert [each["chart"] for each in stated["components"]] == ["", "paint-1.0.0", "shop-1.0.0", ""]
+
+    world.write(version="9.9.9")
+    refused = document(world, "plan", Exit.CRITICAL)["components"][1]
+    assert refused["action"] == "refuse"
+    assert "9.9.9" in refused["problems"][0]
+
+
+def document(world: World, verb: Literal["plan", "status"], code: Exit) -> dict[str, Any]:
+    """What *verb* tells as JSON, which has to be as its schema says."""
+    done = world.run(verb, "--output", "json")
+    assert done.returncode == code, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    jsonschema.validate(found, schema(verb))
+    return found
 
 
 def test_somebody_deletes_and_changes_and_apply_mends_it(world: World) -> None:
