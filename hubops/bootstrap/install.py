@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NoReturn
 
+from hubops.bootstrap.chart_objects import objects_of, placed
 from hubops.bootstrap.gate import Gate, Installed, Verdict, awaited, passed, waiting
-from hubops.bootstrap.plan import ComponentPlan, ObjectPlan, ReleasePlan, objects_of, placed, plan
+from hubops.bootstrap.plan import plan
+from hubops.bootstrap.planned import ComponentPlan, ObjectPlan, ReleasePlan
 from hubops.bootstrap.ready import WORKLOADS, waits_for
 from hubops.bootstrap.record import Record, Records, Ref, refs
 from hubops.bootstrap.target import Target, values_text

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from hubops.bootstrap.graph import Outcome
 from hubops.bootstrap.images import registries
-from hubops.bootstrap.plan import ComponentPlan, ObjectPlan, ReleasePlan
+from hubops.bootstrap.planned import ComponentPlan, ObjectPlan, ReleasePlan
 from hubops.errors import HubopsError, StepFailed
 from hubops.model.text import inert
 

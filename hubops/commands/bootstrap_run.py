@@ -21,7 +21,7 @@ from hubops.errors import Exit, StepFailed, UsageError
 if TYPE_CHECKING:
     from hubops.bootstrap.document import Installed, State
     from hubops.bootstrap.install import Installation
-    from hubops.bootstrap.plan import ComponentPlan
+    from hubops.bootstrap.planned import ComponentPlan
     from hubops.bootstrap.preflight import Finding
     from hubops.bootstrap.record import Record, Records
     from hubops.bootstrap.target import Target
@@ -139,7 +139,7 @@ def preflight(run: Run) -> bool:
 
 def plans(run: Run) -> list[ComponentPlan]:
     from hubops.bootstrap.plan import plan as planned
-    from hubops.bootstrap.plan import settled
+    from hubops.bootstrap.planned import settled
 
     names = [pin.release or pin.name for each in run.components if (pin := each.component.chart)]
     releases = run.target.helm.releases(names) if names else ()
