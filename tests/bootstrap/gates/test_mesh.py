@@ -21,7 +21,8 @@ def injects(place: str = "containers", **security: object) -> Manifest:
 
 
 def test_a_pod_gets_its_proxy(component: Component, store: Store, webhooks: Webhooks, control_plane: Testbed) -> None:
-    at = component("istiod")
+    known = rendered.site("none")
+    at = component("istiod", applications={"meshed": known.applications[known.application]})
     expect(mesh_proxy_injected, at, "untried", f"there is no namespace {at.site.application}")
     security = {"pod-security.kubernetes.io/enforce": "restricted"}
     store.namespace(at.site.application, **security)
