@@ -33,9 +33,24 @@ PLATFORM = Path(__file__).parents[1] / "docs" / "platform.md"
         ("ignores: [{check: a, reason: b, nam: c}]", "unknown key 'ignores[0].nam'; did you mean 'name'?"),
         ("ignores: [{check: a, reason: b, until: 2026-13-01}]", "not YAML: month must be in 1..12"),
         ("deadline: soon", "deadline: 'soon' is not a duration such as 90s"),
-        ("kubernetes: {page_size: many}", "kubernetes.page_size: expected `int`, got `str`"),
+        ("kubernetes: {page_size: many}", "kubernetes.page_size: must be a whole number; it is text"),
         ("- a list", "the top level must be a mapping"),
         ("a: [1", "not YAML:"),
+        ("\tcluster: a", "not YAML: line 1, column 1: found character that cannot start any token; indent with spaces"),
+        ("cluster: a\ncluster: b", "not YAML: line 2, column 1: key 'cluster' is written twice"),
+        ("cluster: 12", "cluster: must be text: write it in quotes; YAML takes it for a number"),
+        ("team_label: yes", "team_label: must be text: write it in quotes; YAML takes true, yes, on"),
+        ("platform: {teams: {a: {slack: [b]}}}", "platform.teams.a.slack: must be text; it is a list"),
+        ("platform: {teams: [a]}", "platform.teams: must be a section of keys and their values; it is a list"),
+        ("platform: {parts: istio}", "platform.parts: must be a list, [VALUE, VALUE]; it is text"),
+        ("platform:", "platform: must be a section of keys and their values; it is empty"),
+        ("platform: {identities: {lokki: a}}", "unknown key 'platform.identities.lokki'; did you mean 'loki'?"),
+        (
+            "platform: {storage: {parameters: {fast-ssd: {iops: 3}}}}",
+            "platform.storage.parameters.fast-ssd.iops: must be text: write it in quotes",
+        ),
+        ("platform: {ingress: {replicas: 0}}", "platform.ingress.replicas: must be a whole number, 1 or more"),
+        ("a: " + "[" * 5000, "not YAML: "),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
@@ -46,6 +61,46 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
     assert str(raised.value).startswith(f"{file}: ")
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cluster: CANARY: x",
+        'cluster: "CANARY',
+        "cluster: *CANARY",
+        "cluster: !CANARY x",
+        "cluster: {secret: CANARY",
+        "platform: {alerting: {slack: {https://hooks.example.com/CANARY}}}",
+        "platform: {alerting: {slack: https://hooks.example.com/CANARY}}",
+        "platform: {cloud: https://hooks.example.com/CANARY}",
+    ],
+)
+def test_nothing_of_a_file_that_cannot_be_read_is_repeated(tmp_path: Path, text: str) -> None:
+    """What stands there may be a secret."""
+    file = tmp_path / "hubops.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        load(file, {})
+    assert "CANARY" not in str(raised.value)
+
+
+def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
+    file = tmp_path / "hubops.yaml"
+    file.write_text("# nothing\n" * 500_000)
+    with pytest.raises(ConfigError, match="larger than 4 MiB"):
+        load(file, {})
+
+
+def test_line_ends_of_windows(tmp_path: Path) -> None:
+    file = tmp_path / "hubops.yaml"
+    file.write_bytes(b"cluster: prod\r\nteam_label: squad\r\n")
+    assert (load(file, {}).cluster, load(file, {}).team_label) == ("prod", "squad")
+
+
+def test_variables_are_text_where_text_is_wanted(tmp_path: Path) -> None:
+    loaded = load(None, {"HUBOPS_CLUSTER": "12", "HUBOPS_PLATFORM__DOMAIN": "yes"})
+    assert (loaded.cluster, loaded.platform.domain) == ("12", "yes")
 
 
 def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:

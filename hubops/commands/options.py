@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,8 +132,9 @@ class Options:
     bare: bool = False  # the built-in configuration alone, whatever files and variables are there
 
     def settings_file(self) -> str:
-        """How messages name the file that the configuration came from."""
-        return str(self.config_file or config.find() or "hubops.yaml")
+        """How messages name the file that the configuration came from, and what was set over it."""
+        file = str(self.config_file or config.find() or "hubops.yaml")
+        return " with ".join([file, *sorted(name for name in os.environ if name.startswith("HUBOPS_PLATFORM__"))])
 
     def stack(self) -> tuple[Stack, Path]:
         """The stack, and the folder that its paths are in. Raises ConfigError."""

@@ -12,6 +12,7 @@ from hubops.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from hubops.stack.render import Rendered
+    from hubops.stack.structure import Component
 
 EPILOG = """\b
 Examples:
@@ -28,26 +29,35 @@ def command() -> None:
 
 
 @command.command("list", epilog=EPILOG)
+@click.option("--wide", is_flag=True, help="Also repository, namespace and what each component waits for.")
 @with_options(STACK)
-def listed(options: Options) -> int:
-    """The components in the order of their installation: chart, pinned version, namespace, needs, end of life."""
+def listed(options: Options, wide: bool) -> int:
+    """The components in the order of their installation: chart, pinned version, end of life.
+
+    An asterisk marks what is installed only where `platform.parts` of hubops.yaml names it.
+    """
     from tabulate import tabulate
 
     from hubops.stack.load import in_order
 
     stack, _ = options.stack()
-    rows = []
-    for name in in_order(stack):
-        each = stack.components[name]
-        chart = f"{each.chart.repository}/{each.chart.name}" if each.chart else "-"
-        version = each.chart.version if each.chart else "-"
-        ended = each.end_of_life.date.isoformat() if each.end_of_life else "-"
-        needs = ", ".join(each.needs) or "-"
-        note = "optional" if each.part else f"not on {', '.join(each.provided_by)}" if each.provided_by else ""
-        rows.append((name, chart, version, each.namespace or "-", needs, ended, note))
-    headers = ("COMPONENT", "CHART", "VERSION", "NAMESPACE", "NEEDS", "END OF LIFE", "")
+    headers = ("COMPONENT", "CHART", "VERSION", "ENDED", *(("REPOSITORY", "NAMESPACE", "NEEDS") if wide else ()))
+    rows = [_row(name, stack.components[name])[: len(headers)] for name in in_order(stack)]
     click.echo(tabulate(rows, headers=headers, tablefmt="plain", disable_numparse=True))
     return Exit.OK
+
+
+def _row(name: str, component: Component) -> tuple[str, ...]:
+    chart, ended = component.chart, component.end_of_life
+    return (
+        f"{name}{' *' if component.part else ''}",
+        chart.name if chart else "-",
+        chart.version if chart else "-",
+        ended.date.isoformat() if ended else "-",
+        chart.repository if chart else "-",
+        component.namespace or "-",
+        ", ".join(component.needs) or "-",
+    )
 
 
 @command.command("render", epilog=EPILOG)

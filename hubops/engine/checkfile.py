@@ -11,6 +11,7 @@ import msgspec
 import yaml
 
 from hubops.config import convert
+from hubops.config.document import Loader
 from hubops.engine.expressions import ExpressionError, compile_expression
 from hubops.engine.fields import thresholds_read
 from hubops.engine.parameters import ParameterError, arguments, meant, names_in
@@ -38,21 +39,6 @@ _BELONGS = {
 _FIELD = re.compile(r"object(\.[A-Za-z_]\w*)+")
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C one is ten times faster
-    """Refuses a key that is written twice: YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key.value!r} is written twice", key.start_mark
-                )
-            seen.add(key.value)
-        result: dict[Any, Any] = super().construct_mapping(node, deep=deep)
-        return result
-
-
 def read(path: Path, origin: str, probes: Mapping[str, Probe]) -> Check:
     """The check that *path* holds; *origin* is how messages name the file. Raises ConfigError."""
     data = _yaml(path, origin)
@@ -66,7 +52,7 @@ def read(path: Path, origin: str, probes: Mapping[str, Probe]) -> Check:
 
 def _yaml(path: Path, origin: str) -> dict[str, Any]:
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is a safe loader
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - it is a safe loader
     except OSError as error:
         raise ConfigError(f"{origin}: {error.strerror or error}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or a date like 2026-13-01

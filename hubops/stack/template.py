@@ -22,6 +22,9 @@ from hubops.errors import ConfigError
 #: Characters that are no syntax of YAML within a scalar, quoted or not. Any other text goes through the filter `yaml`.
 _PLAIN = re.compile(r"[A-Za-z0-9@/._+~^=,$%()\[\]:*-]*(?<!:)")
 
+#: What Helm, kubectl and YAML 1.2 take for a boolean or a number, and PyYAML for text.
+_OTHERS = re.compile(r"[yYnN]|[-+]?(\.\d|\d)[\d_.]*([eE][-+]?\d+)?|[-+]?0[oO][0-7_]+|[-+]?0[bB][01_]+")
+
 #: What JSON may hold as it is and YAML may not.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
@@ -82,17 +85,17 @@ def _printable(value: object) -> object:
         raise ValueError("a setting that is not set would be printed; ask for it with `if`, or require it")
     if isinstance(value, (bool, Mapping, list, tuple)):
         return _yaml(value)
-    if isinstance(value, str) and not isinstance(value, _Quoted) and not _plain(value):
+    if isinstance(value, str) and not isinstance(value, _Quoted) and not plain(value):
         raise ValueError(f"{value!r} may mean something else in YAML; the template must use the filter `yaml`")
     return value
 
 
-def _plain(value: str) -> bool:
+def plain(value: str) -> bool:
     """Whether *value* is the same text within a scalar, quoted or not, and by itself: not so 12, yes, *x or a: b."""
-    if not _PLAIN.fullmatch(value):
+    if not _PLAIN.fullmatch(value) or _OTHERS.fullmatch(value):
         return False
     try:
-        return not value or yaml.safe_load(value) == value
+        return not value or yaml.load(value, Loader=yaml.CSafeLoader) == value
     except yaml.YAMLError:
         return False
 

@@ -66,7 +66,7 @@ def ids(catalog: Catalog) -> list[str]:
         ({"sevrity": "info"}, "unknown key 'sevrity'; did you mean 'severity'?"),
         ({"origin": "x"}, "unknown key 'origin'"),
         ({"title": None, "promql": "up"}, "key 'title' is missing"),
-        ({"title": 3, "promql": "up"}, "title: expected `str`, got `int`"),
+        ({"title": 3, "promql": "up"}, "title: must be text: write it in quotes"),
         ({"rounds": ["dayly"]}, "rounds[0]: 'dayly' is not one of daily, weekly, monthly"),
         ({"rounds": [], "promql": "up"}, "rounds: at least one of daily, weekly, monthly"),
         ({"id": "other", "promql": "up"}, "id: 'other' is not the name of the file"),

@@ -108,10 +108,10 @@ def test_credentials_instead_of_an_identity(tmp_path: Path, name: str, provider:
             "aws",
             "tls.hosted_zone",
             "example.com",
-            r"hosted_zone: 'example\.com' is not the id of a Route53",
+            r"hosted_zone: is not the id of a Route53",
         ),
-        ("gcp", "tls.hosted_zone", "example.org.", r"hosted_zone: .* is not the name of a Cloud DNS managed zone"),
-        ("azure", "tls.hosted_zone", "other.net", r"hosted_zone: 'other\.net' does not hold 'example\.net'"),
+        ("gcp", "tls.hosted_zone", "example.org.", r"hosted_zone: is not the name of a Cloud DNS managed zone"),
+        ("azure", "tls.hosted_zone", "other.net", r"hosted_zone: does not hold the domain"),
         (
             "aws",
             "tls",

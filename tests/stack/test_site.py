@@ -49,15 +49,20 @@ def test_each_site_is_complete(tmp_path: Path, site: str) -> None:
 
 WRONG = [
     ("aws", "platform.domain", MISSING, r"platform\.domain: is missing; write the domain .* such as example\.com"),
-    ("aws", "platform.domain", "https://example.com", r"platform\.domain: .* write it without scheme and path"),
-    ("aws", "platform.domain", 'x.y"\nadmin: true', r"platform\.domain: .* is no domain"),
+    (
+        "aws",
+        "platform.domain",
+        "https://example.com",
+        r"platform\.domain: is no domain; write it in lower case without",
+    ),
+    ("aws", "platform.domain", 'x.y"\nadmin: true', r"platform\.domain: is no domain"),
     ("aws", "cluster", MISSING, r"cluster: is missing; write the cluster's name"),
     ("aws", "platform.cloud", MISSING, r"platform\.cloud: is missing; write aws, gcp, azure or none"),
     ("aws", "platform.cloud", "ibm", r"platform\.cloud: 'ibm' is not one of aws, gcp, azure, none"),
     ("aws", "platform.aws", MISSING, r"platform\.aws: is missing; cloud is aws: write its region"),
     ("gcp", "platform.gcp", MISSING, r"platform\.gcp: is missing; cloud is gcp: write its project, region"),
     ("aws", "platform.email", MISSING, r"platform\.email: is missing; Let's Encrypt"),
-    ("aws", "platform.email", "ops", r"platform\.email: 'ops' is no e-mail address"),
+    ("aws", "platform.email", "ops", r"platform\.email: is no e-mail address"),
     ("none", "platform.tls.ca_secret", MISSING, r"platform\.tls\.ca_secret: is missing; name the Secret"),
     ("none", "platform.storage.csi", MISSING, r"platform\.storage\.csi: is missing; .* rbd\.csi\.ceph\.com"),
     ("none", "platform.storage.parameters", {"fast-ssd": {}}, r"storage\.parameters: .* storage\.csi\.parameters"),
@@ -75,11 +80,11 @@ WRONG = [
     ("aws", "platform.alerting.slack", MISSING, r"platform\.alerting\.slack: is missing; a team has a Slack channel"),
     ("aws", "platform.alerting.smtp", MISSING, r"platform\.alerting\.smtp: is missing; a team has an e-mail"),
     ("aws", "platform.applications", MISSING, r"platform\.applications: is missing; name the applications' namespaces"),
-    ("aws", "platform.applications.shop.team", "nobody", r"applications\.shop\.team: 'nobody' is not under platform"),
+    ("aws", "platform.applications.shop.team", "nobody", r"applications\.shop\.team: is not under platform"),
     ("aws", "platform.applications.shop.tema", "x", r"unknown key 'platform\.applications\.shop\.tema'; .*'team'"),
     ("aws", "platform.identities.velero", MISSING, r"platform\.identities\.velero: is missing; .*ARN of an IAM role"),
     ("gcp", "platform.identities.loki", "arn:aws:iam::1:role/x", r"identities\.loki: .* e-mail of a service account"),
-    ("aws", "platform.policies.registries", ["ghcr.io/us"], r"policies\.registries: 'ghcr.io/us' must end in '/'"),
+    ("aws", "platform.policies.registries", ["ghcr.io/us"], r"policies\.registries\[0\]: must end in '/'"),
     (
         "aws",
         "platform.parts",
@@ -90,7 +95,7 @@ WRONG = [
         "aws",
         "platform.remote_write",
         [{"url": "mimir:9009/push"}],
-        r"remote_write\[0\]\.url: is no URL; write it in full",
+        r"remote_write\[0\]\.url: is no URL; write https://host/path",
     ),
     (
         "gcp",
@@ -111,6 +116,17 @@ WRONG = [
         r"remote_write\[0\]\.sigv4_region: needs cloud aws",
     ),
     ("aws", "platform.identities.prometheus", MISSING, r"identities\.prometheus: is missing; write the ARN"),
+    ("none", "platform.identities", {"loki": "x"}, r"platform\.identities: is for a cloud"),
+    ("aws", "cluster", 'prod eu"', r"cluster: is no value of a label"),
+    ("aws", "team_label", "team: x", r"team_label: is no name of a label"),
+    ("aws", "platform.applications.12", {"team": "platform"}, r"platform\.applications\.12: is no name of a namespace"),
+    ("aws", "platform.teams.yes", {"email": "a@b.cd"}, r"platform\.teams\.yes: is no value of a label"),
+    ("aws", "platform.applications.shop.hosts", ["grafana"], r"'grafana', which belongs to the platform already"),
+    ("aws", "platform.applications.shop.hosts", ["shop.example.com"], r"hosts\[0\]: .* write shop for shop\.<domain>"),
+    ("aws", "platform.applications.shop.quota", {"storage": "2 TB"}, r"quota\.storage: is no quantity; write one"),
+    ("aws", "platform.alerting.smtp.host", "smtp.example.com", r"smtp\.host: is no server; write its name and port"),
+    ("aws", "platform.mesh.zipkin", "zipkin:99999", r"mesh\.zipkin: is no address; write host:port"),
+    ("aws", "platform.network", {"api_servers": ["10.0.0.1/8"]}, r"network\.api_servers\[0\]: is no network; write"),
 ]
 
 
@@ -144,7 +160,7 @@ def test_a_secret_in_plain_text_is_refused_and_not_repeated(tmp_path: Path, site
 @pytest.mark.parametrize("field", ["secret", "key"])
 def test_a_secret_where_its_name_belongs_is_refused_and_not_repeated(tmp_path: Path, field: str) -> None:
     reference = {"secret": "slack", "key": "url"} | {field: SECRET}
-    message = rf"platform\.alerting\.slack\.{field}: .* the value itself belongs into the Secret"
+    message = rf"platform\.alerting\.slack\.{field}: .* the value itself belongs into it"
     with pytest.raises(ConfigError, match=message) as raised:
         read(tmp_path, changed("aws", "platform.alerting.slack", reference))
     assert SECRET not in str(raised.value)
@@ -152,7 +168,7 @@ def test_a_secret_where_its_name_belongs_is_refused_and_not_repeated(tmp_path: P
 
 def test_a_password_in_a_url_is_refused_and_not_repeated(tmp_path: Path) -> None:
     url = "https://user:hunter2@mimir.example.com/api/v1/push"
-    message = r"platform\.remote_write\[0\]\.url: holds a password"
+    message = r"platform\.remote_write\[0\]\.url: is no URL; write .* without user, password"
     with pytest.raises(ConfigError, match=message) as raised:
         read(tmp_path, changed("aws", "platform.remote_write", [{"url": url}]))
     assert "hunter2" not in str(raised.value)
