@@ -18,6 +18,7 @@ import requests
 import yaml
 
 from hubops.bootstrap.gate import Installed
+from hubops.bootstrap.gates import logs
 from hubops.bootstrap.gates.logs import log_line_returned
 from hubops.bootstrap.gates.monitoring import TEST_ALERT, alertmanager_routes, dashboards_loaded, prometheus_answers
 from hubops.errors import Retryable
@@ -193,21 +194,25 @@ def test_what_the_api_server_cannot_reach_cannot_be_tried(component: Component, 
         prometheus_answers(elsewhere(at, "shop"))
 
 
-class Grafana:
-    """Answers /api/health as Grafana does, at an address that the API server's proxy may go to."""
+class Other:
+    """A server that is not as it should be, at an address that the API server's proxy may go to: JSON by path."""
 
-    def __init__(self, bed: Testbed) -> None:
-        self.database = "ok"
-        grafana = self
+    def __init__(self, bed: Testbed, answers: dict[str, object]) -> None:
+        self.answers = answers
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                health = {"commit": "", "database": grafana.database, "version": "10.2.3"}
-                body = json.dumps(health if self.path == "/api/health" else {"message": "Unauthorized"}).encode()
-                self.send_response(200 if self.path == "/api/health" else 401)
+                known = answers.get(self.path.partition("?")[0])
+                body = b"" if known is None else json.dumps(known).encode()
+                self.send_response(200 if body else 401)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(204)
+                self.end_headers()
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
@@ -221,26 +226,47 @@ class Grafana:
         self._server.shutdown()
         self._server.server_close()
 
+    def behind(self, bed: Testbed, store: Store, name: str, labels: dict[str, str]) -> None:
+        """Put a Service with these labels in front of it."""
+        store(deployment("apart", name, replicas=1, annotations={POD_IP: self.address}, port=self.port))
+        store(service("apart", name, {"app": name}, port_name="http", target=self.port, labels=labels))
+        poll(lambda: settled(bed), "the pod ready")
+
+
+HEALTH = "/api/health"
+
 
 @pytest.fixture
-def grafana(testbed: Testbed) -> Iterator[Grafana]:
-    grafana = Grafana(testbed)
-    yield grafana
-    grafana.stop()
+def other(testbed: Testbed) -> Iterator[Other]:
+    other = Other(testbed, {HEALTH: {"commit": "", "database": "ok", "version": "10.2.3"}})
+    yield other
+    other.stop()
 
 
 def test_grafana_answers_and_shows_dashboards_only_to_users(
-    component: Component, testbed: Testbed, apart: Store, grafana: Grafana
+    component: Component, testbed: Testbed, apart: Store, other: Other
 ) -> None:
-    labels = {"app.kubernetes.io/name": "grafana"}
     board = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a.json": "{}"},
              "metadata": {"namespace": "apart", "name": "board", "labels": {"grafana_dashboard": "1"}}}  # fmt: skip
     at = elsewhere(component("monitoring", board), "apart")
     expect(dashboards_loaded, at, "waiting", "ConfigMap apart/board with a dashboard is missing")
     apart(board)
-    apart(deployment("apart", "grafana", replicas=1, annotations={POD_IP: grafana.address}, port=grafana.port))
-    apart(service("apart", "grafana", {"app": "grafana"}, 80, port_name="http-web", target=grafana.port, labels=labels))
-    poll(lambda: settled(testbed), "the pod ready")
+    other.behind(testbed, apart, "grafana", {"app.kubernetes.io/name": "grafana"})
     expect(dashboards_loaded, at, "untried", "Grafana 10.2.3 answers and 1 ConfigMaps", "those who have logged in")
-    grafana.database = "failing"
+    other.answers[HEALTH] = {"database": "failing"}
     expect(dashboards_loaded, at, "waiting", "Grafana answers that its database is failing")
+
+
+def test_a_store_that_takes_lines_and_has_only_others(
+    component: Component, testbed: Testbed, apart: Store, other: Other, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_RETURNED_WITHIN", 0.5)
+    old = {"stream": {"job": "hubops-bootstrap"}, "values": [["1700000000000000000", "a line of another run"]]}
+    found = {"status": "success", "data": {"resultType": "streams", "result": [old]}}
+    other.answers["/loki/api/v1/query_range"] = found
+    labels = {"app.kubernetes.io/name": "loki", "app.kubernetes.io/component": "gateway"}
+    other.behind(testbed, apart, "loki", labels)
+    at = elsewhere(component("loki"), "apart")
+    expect(log_line_returned, at, "waiting", "Loki took a line and does not return it")
+    old["values"] = []
+    expect(log_line_returned, at, "waiting", "Loki took a line and does not return it")
