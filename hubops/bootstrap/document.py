@@ -49,11 +49,14 @@ class Chart(msgspec.Struct, frozen=True):
 
 
 class Planned(msgspec.Struct, frozen=True):
-    """One component. `adopted`: it is there, and hubops has not installed it."""
+    """One component. `adopted`: it is there, and hubops has not installed it; `unfinished`: the last run failed, or was
+    ended.
+    """
 
     name: str
     action: Literal["keep", "change", "refuse"]
     adopted: bool
+    unfinished: bool
     problems: tuple[str, ...]
     release: Chart | None
     objects: tuple[Item, ...]
@@ -114,7 +117,7 @@ def _planned(each: ComponentPlan) -> Planned:
     action: Literal["keep", "change", "refuse"] = "refuse" if each.problems else "change" if each.changes else "keep"
     release = _chart(each.release) if each.release and each.release.action != "keep" else None
     objects = _items((*each.crds, *each.objects))
-    return Planned(each.name, action, each.adopted, each.problems, release, objects, each.images)
+    return Planned(each.name, action, each.adopted, each.unfinished, each.problems, release, objects, each.images)
 
 
 def _chart(release: ReleasePlan) -> Chart:

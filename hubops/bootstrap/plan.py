@@ -15,7 +15,7 @@ from hubops.bootstrap.chart_objects import objects_of
 from hubops.bootstrap.difference import between
 from hubops.bootstrap.images import images
 from hubops.bootstrap.planned import ComponentPlan, ObjectPlan, settled
-from hubops.bootstrap.record import Record, refs
+from hubops.bootstrap.record import Record, Ref, refs
 from hubops.bootstrap.release_plan import release_plan
 from hubops.bootstrap.target import Target
 from hubops.clients.helm import Release
@@ -25,6 +25,8 @@ from hubops.errors import Permanent, Retryable, SourceError
 from hubops.stack.render import Rendered
 
 Manifest = dict[str, Any]
+#: Kinds that take more with them than was ever installed; a changed setting must not delete them.
+PRECIOUS = ("Namespace", "CustomResourceDefinition", "PersistentVolumeClaim", "PersistentVolume")
 #: Requests at once for the objects of one component.
 _AT_ONCE = 6
 
@@ -60,7 +62,10 @@ def _plan(
     pulled = tuple(sorted(set(images([*made, *rendered.objects()]))))
     there = release.status not in ("", "uninstalled") if release else any(each.there for each in objects)
     adopted = record is None and there
-    return ComponentPlan(rendered.name, rendered, chart, definitions, release, objects, fault, pulled, adopted)
+    unfinished = record is not None and not record.complete
+    return ComponentPlan(
+        rendered.name, rendered, chart, definitions, release, objects, fault, pulled, unfinished, adopted
+    )
 
 
 def _objects(
@@ -71,7 +76,14 @@ def _objects(
     plans = list(each(partial(_planned, cluster), wanted))
     kept = {ref.key() for ref in refs(wanted)}
     gone = [ref for ref in (record.objects if record else ()) if ref.key() not in kept]
-    return (*plans, *(ObjectPlan(ref, "delete") for ref in gone))
+    return (*plans, *map(_gone, gone))
+
+
+def _gone(ref: Ref) -> ObjectPlan:
+    """The plan of an object that the manifests no longer have."""
+    if ref.kind in PRECIOUS:
+        return ObjectPlan(ref, "keep", reason="no longer part of it; deleting it is left to you: others live in it")
+    return ObjectPlan(ref, "delete")
 
 
 def _planned(cluster: KubeWriter, item: Manifest, *, take_over: bool = False) -> ObjectPlan:

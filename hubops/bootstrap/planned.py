@@ -56,6 +56,7 @@ class ComponentPlan:
     objects: tuple[ObjectPlan, ...] = ()
     fault: str | None = None
     images: tuple[str, ...] = ()  # that its pods are made of
+    unfinished: bool = False  # the last run about it failed, or was ended
     adopted: bool = False  # hubops has no record of it, but it is there: installed by other means
 
     @property

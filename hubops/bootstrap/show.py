@@ -37,6 +37,9 @@ def _headline(each: ComponentPlan) -> str:
         return "cannot be installed as it is"
     if each.adopted:
         return "adopted: it was installed by other means" + (f"; {_changed(each)}" if each.changes else "")
+    if each.unfinished:
+        rest = _changed(each) if each.changes else "its gates are tried again"
+        return f"not finished by the last run; {rest}"
     return _changed(each) if each.changes else "unchanged"
 
 
@@ -66,6 +69,8 @@ def _objects(objects: Iterable[ObjectPlan], full: bool) -> Iterator[str]:
         if each.action in ("change", "delete"):
             yield f"  {_SIGNS[each.action]} {each.ref}"
             yield from (f"      {change}" for change in each.changes)
+        if each.action == "keep" and each.reason:
+            yield f"  = {each.ref}: {each.reason}"
 
 
 def _counted(each: ComponentPlan) -> Iterator[str]:

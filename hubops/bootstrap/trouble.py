@@ -75,7 +75,10 @@ def _about(cluster: KubeWriter, item: Manifest) -> Iterator[str]:
     yield f"{ref}:"
     pods = [each for each in _pods(cluster, live) if not _is_ready(each)][:_PODS]
     names = {ref.name, *(each["metadata"]["name"] for each in pods)}
-    yield from _events(cluster, ref.namespace, names)
+    events = list(_events(cluster, ref.namespace, names))
+    yield from events
+    if not any("FailedScheduling" in each for each in events):
+        yield from {said for said in map(_unscheduled, pods) if said}
     for pod in pods:
         yield from _about_pod(cluster, pod)
 
@@ -94,12 +97,17 @@ def _is_ready(pod: Manifest) -> bool:
     return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
 
 
+def _unscheduled(pod: Manifest) -> str:
+    """Why *pod* is on no node, where its event is gone already; empty where it is on one."""
+    for each in (pod.get("status") or {}).get("conditions") or []:
+        if each.get("type") == "PodScheduled" and each.get("status") == "False":
+            return _line(f"  its pods are {each.get('reason', 'pending')}: {each.get('message', '')}")
+    return ""
+
+
 def _about_pod(cluster: KubeWriter, pod: Manifest) -> Iterator[str]:
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     status = pod.get("status") or {}
-    for each in status.get("conditions") or []:
-        if each.get("type") == "PodScheduled" and each.get("status") == "False":
-            yield _line(f"  Pod {name} is {each.get('reason', 'pending')}: {each.get('message', '')}")
     for each in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
         if each.get("ready") or (each.get("state") or {}).get("terminated", {}).get("exitCode") == 0:
             continue
@@ -136,8 +144,8 @@ def _events(cluster: KubeWriter, namespace: str, names: set[str] | None) -> Iter
     events = [each for each in cluster.find("v1", "Event", namespace) if each.get("type") == "Warning"]
     if names is not None:
         events = [each for each in events if _is_of(str(each["involvedObject"].get("name", "")), names)]
-    said = dict.fromkeys(_event(each) for each in sorted(events, key=_time))  # many pods say the same
-    yield from list(said)[-_EVENTS:]
+    latest = {(each.get("reason"), each.get("message")): each for each in sorted(events, key=_time)}  # of many pods
+    yield from (_event(each) for each in list(latest.values())[-_EVENTS:])
 
 
 def _is_of(name: str, names: set[str]) -> bool:

@@ -50,7 +50,7 @@ def command() -> None:
 @AS
 @with_selection
 def plan(options: Options, full: bool, output: str, **flags: Any) -> int:
-    """What apply would change. Nothing is written; exit code 1 where something would be, 2 where it cannot be."""
+    """What apply would do. Nothing is written; exit code 1 where something is to be done, 2 where it cannot be."""
     from hubops.bootstrap.document import encoded, plan_document
     from hubops.bootstrap.show import plan_lines
 
@@ -66,7 +66,7 @@ def plan(options: Options, full: bool, output: str, **flags: Any) -> int:
             click.echo(line)
     if not fit or any(each.problems for each in planned):
         return Exit.CRITICAL
-    return Exit.WARNING if any(each.changes for each in planned) else Exit.OK
+    return Exit.WARNING if any(each.changes or each.unfinished for each in planned) else Exit.OK
 
 
 @command.command(epilog=EPILOG)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -16,7 +17,7 @@ import click
 from hubops.commands.options import ACCESS, CONFIG, STACK, DurationType, Options, with_options
 from hubops.config import Duration
 from hubops.config.platform import Part
-from hubops.errors import Exit, StepFailed, UsageError
+from hubops.errors import Exit, HubopsError, StepFailed, UsageError
 
 if TYPE_CHECKING:
     from hubops.bootstrap.document import Installed, State
@@ -203,7 +204,7 @@ def install(run: Run, timeout: Duration, *, rollback: bool) -> int:
         lock.held(cluster, waiting=_say_waiting, lost=lambda: _lost(stop, installation)),
     ):
         run.records.read()
-        step = installation.upgrade if rollback else installation.install
+        step = partial(_told, installation, installation.upgrade if rollback else installation.install)
         # One at a time where it can go back, so that what failed is the only thing that changed.
         at_once = 1 if rollback else AT_ONCE
         outcome = graph(needs, lambda name: step(by_name[name]), at_once=at_once, stop=stop, cancel=installation.cancel)
@@ -213,6 +214,15 @@ def install(run: Run, timeout: Duration, *, rollback: bool) -> int:
         click.echo(line)
     untried_lines(installation)
     return Exit.CRITICAL if outcome.failed or outcome.blocked else Exit.OK
+
+
+def _told(installation: Installation, step: Callable[[Rendered], None], rendered: Rendered) -> None:
+    """*step*, whose failure is the last line about its component."""
+    try:
+        step(rendered)
+    except HubopsError as error:
+        installation.over(rendered.name, f"failed: {error}")
+        raise
 
 
 def _lost(stop: threading.Event, installation: Installation) -> None:

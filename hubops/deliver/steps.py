@@ -13,9 +13,13 @@ from typing import TextIO
 from hubops.deliver.terminal import redraws, screen
 from hubops.model.text import inert
 
+#: Seconds between two drawings on a terminal: who waits sees that time goes on.
+_TICK = 1.0
+
 
 class Steps:
-    """Call it with a name and what it is doing. On a terminal the lines of what is not over stay at the bottom.
+    """Call it with a name and what it is doing. On a terminal the lines of what is not over stay at the bottom, beside
+    the time that has gone by.
 
     As a context manager it leaves its last state standing. It may be called from several threads.
     """
@@ -28,6 +32,8 @@ class Steps:
         self._doing: dict[str, str] = {}
         self._drawn = 0
         self._began = time.monotonic()
+        self._left = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, name="steps", daemon=True)
 
     def __call__(self, name: str, words: str) -> None:
         """Show that *name* is at *words*."""
@@ -38,16 +44,16 @@ class Steps:
         self._show(name, words, over=True)
 
     def _show(self, name: str, words: str, *, over: bool) -> None:
-        line = f"{self._elapsed()}  {name}: {inert(words, limit=400)}"
+        line = f"{name}: {inert(words, limit=400)}"
         with self._lock:
             if not self._live:
-                self._stream.write(line + "\n")
+                self._stream.write(f"{self._elapsed()}  {line}\n")
                 self._stream.flush()
                 return
             self._erase()
             if over:
                 self._doing.pop(name, None)
-                self._stream.write(line[: self._width] + "\n")
+                self._stream.write(f"{self._elapsed()}  {line}"[: self._width] + "\n")
             else:
                 self._doing[name] = line
             self._draw()
@@ -62,15 +68,26 @@ class Steps:
 
     def _draw(self) -> None:
         for line in self._doing.values():
-            self._stream.write(line[: self._width] + "\n")
+            self._stream.write(f"{self._elapsed()}  {line}"[: self._width] + "\n")
         self._drawn = len(self._doing)
         self._stream.flush()
 
+    def _tick(self) -> None:
+        while not self._left.wait(_TICK):
+            with self._lock:
+                self._erase()
+                self._draw()
+
     def __enter__(self) -> Steps:
+        if self._live:
+            self._ticker.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._left.set()
+        if self._live:
+            self._ticker.join()
         with self._lock:
             self._drawn = 0

@@ -10,6 +10,7 @@ import pytest
 
 from hubops.bootstrap.document import schema
 from hubops.errors import Exit
+from tests.bootstrap import stand_ins
 from tests.bootstrap.world import World
 
 
@@ -84,6 +85,31 @@ def test_somebody_deletes_and_changes_and_apply_mends_it(world: World) -> None:
     assert "colors: manifests" in planned.stdout
     assert "Installed: paint, colors.\n" in world.installed().stdout
     assert world.state() == before
+
+
+def test_what_is_no_longer_part_of_it_is_removed_but_no_namespace(world: World) -> None:
+    attic = """
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: attic-MARK}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: attic, namespace: paint-MARK}
+"""
+    world.write(namespaces=stand_ins.NAMESPACES + attic)
+    world.installed()
+    world.write()
+    planned = world.run("plan").stdout
+    assert f"  - ConfigMap {world.paint}/attic\n" in planned
+    assert f"  = Namespace attic-{world.mark}: no longer part of it; deleting it is left to you" in planned
+    world.installed()
+    assert world.bed.api.get("ConfigMap", world.paint, "attic") is None
+    left = world.bed.api.get("Namespace", None, f"attic-{world.mark}")
+    assert left
+    assert "deletionTimestamp" not in left["metadata"]
+    world.bed.api.delete(left)
 
 
 def test_a_field_of_somebody_else_is_shown_and_not_forced(world: World) -> None:

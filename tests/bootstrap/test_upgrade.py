@@ -71,9 +71,13 @@ def test_a_step_that_fails_tells_what_stands_in_its_way(world: World) -> None:
     start = next(number for number, line in enumerate(lines) if line.startswith("Failed: paint: "))
     told = "\n".join(lines[start:])
     assert f"Deployment {world.paint}/{world.paint}:\n" in told
-    assert "FailedScheduling" in told
+    assert told.count("FailedScheduling") == 1, "once, however many pods"
     assert "what to do: hubops runbook pod-pending" in told
     assert "Not begun: colors (it needs paint)" in told
+    assert f"paint: failed: Deployment {world.paint}/{world.paint}: 0 of 2 pods ready" in done.stderr
+    planned = world.run("plan", "--only", "paint")
+    assert planned.returncode == Exit.WARNING, "nothing would change, and nothing is well"
+    assert "paint: not finished by the last run; its gates are tried again" in planned.stdout
     assert world.run("status").returncode == Exit.WARNING
 
 
