@@ -23,6 +23,7 @@ from tests.testbed.pki import Pair, kubeconfig
 
 Object = dict[str, Any]
 NAMESPACE = site("aws").application
+GATEWAY = "istio-ingress"
 SECCOMP: Object = {"seccompProfile": {"type": "RuntimeDefault"}}
 RESTRICTED: Object = {"allowPrivilegeEscalation": False, "runAsNonRoot": True, "capabilities": {"drop": ["ALL"]}}
 
@@ -33,6 +34,7 @@ class Injector(NamedTuple):
     program: str
     options: list[str]
     templates: list[str]
+    stack: str
 
     def injected(self, folder: Path, pod: Object) -> Object:
         """*pod* with its proxy, as the webhook would send it back."""
@@ -57,10 +59,16 @@ def injector(
     authority = Path(str(server.api.session.verify))
     config = kubeconfig(folder / "kubeconfig", server.api.server, authority, Pair(certificate, key))
     options = [f"--{option}={folder / name}" for option, name in FILES.items()] + [f"--kubeconfig={config}"]
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": NAMESPACE}}
-    server.api.apply(account)
-    yield Injector(program, options, values["sidecarInjectorWebhook"]["defaultTemplates"])
-    server.api.delete(account)
+    accounts = [account(namespace) for namespace in (NAMESPACE, GATEWAY)]
+    for each in accounts:
+        server.api.apply(each)
+    yield Injector(program, options, values["sidecarInjectorWebhook"]["defaultTemplates"], request.param)
+    for each in accounts:
+        server.api.delete(each)
+
+
+def account(namespace: str) -> Object:
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": namespace}}
 
 
 FILES = {"injectConfigFile": "config", "valuesFile": "values", "meshConfigFile": "mesh"}
@@ -121,3 +129,17 @@ def test_a_profile_that_the_pod_has_stays(injector: Injector, tmp_path: Path) ->
     own = {"securityContext": {"seccompProfile": {"type": "Localhost", "localhostProfile": "app.json"}, "fsGroup": 1}}
     found = injector.injected(tmp_path, pod(injector.templates, "false", own, {}))
     assert found["spec"]["securityContext"] == own["securityContext"]
+
+
+def test_the_gateway_is_admitted(injector: Injector, server: KindServer, tmp_path: Path) -> None:
+    values = component("aws", "istio-gateway", injector.stack).chart_values()
+    if injector.stack == "stack.yaml":  # Helm leaves a null out; where a chart merges its defaults itself, it stays
+        limits = values["resources"]["limits"]
+        values["resources"]["limits"] = {key: value for key, value in limits.items() if value is not None}
+    container = {"securityContext": values["containerSecurityContext"], "resources": values["resources"]}
+    gateway = pod(["gateway"], "false", {"securityContext": values["securityContext"]}, {})
+    gateway["metadata"]["namespace"] = GATEWAY
+    gateway["spec"]["containers"] = [{"name": "istio-proxy", "image": "auto", **container}]
+    found = injector.injected(tmp_path, gateway)
+    assert found["spec"]["containers"][0]["image"] != "auto"
+    assert server.objections(Document("pod.yaml", json.dumps(found), GATEWAY, "istio-gateway")) == []
