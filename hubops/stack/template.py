@@ -63,7 +63,7 @@ class Templates:
             raise ConfigError(f"{self._folder / file}:{_line(error, file)}: {error}") from error
 
     def _text(self, path: str, indent: int = 0, replace: Mapping[str, str] | None = None) -> _Quoted:
-        """The file at *path*, its lines after the first *indent* spaces to the right, for a block scalar.
+        """The file at *path*, its lines but the first and empty ones *indent* spaces to the right: a block scalar.
 
         Nothing in it is changed but the keys of *replace*, which stand within quotes in it, by their values.
         """
@@ -72,7 +72,7 @@ class Templates:
             if placeholder not in text:
                 raise ValueError(f"{path} holds no {placeholder!r} that could be replaced")
             text = text.replace(placeholder, _yaml(value)[1:-1])
-        return _Quoted(text.replace("\n", "\n" + " " * indent))
+        return _Quoted(re.sub(r"\n(?!\n)", "\n" + " " * indent, text))
 
     def _files(self, pattern: str) -> list[str]:
         """The paths of the files that match *pattern*, in order."""
