@@ -35,7 +35,7 @@ def revisions(world: World) -> int:
     return len(world.bed.api.list("Secret", world.paint, labelSelector=f"owner=helm,name={world.paint}"))
 
 
-@pytest.mark.parametrize("world", ["helm", "helm4"], indirect=True)
+@pytest.mark.parametrize("world", ["helm4"], indirect=True)
 def test_whatever_a_dead_helm_left(world: World) -> None:
     world.installed()
     wanted = world.state()

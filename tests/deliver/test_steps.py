@@ -8,6 +8,8 @@ import pty
 import struct
 import termios
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from fcntl import ioctl
 from typing import TextIO
 
@@ -17,25 +19,35 @@ from hubops.deliver.steps import Steps
 from tests.testbed.process import poll
 
 WIDTH = 40
-Terminal = tuple[TextIO, int]
+UP = "\x1b[1A\x1b[2K"
+
+
+@dataclass
+class Terminal:
+    """A terminal to write to, and what has come to it."""
+
+    stream: TextIO
+    screen: int
+    came: str = ""
+
+    def shows(self, words: str) -> None:
+        """Wait until *words* have come to it; the kernel passes them on when it likes."""
+        poll(lambda: words in self._read(), repr(words), 10)
+
+    def _read(self) -> str:
+        with suppress(BlockingIOError):
+            self.came += os.read(self.screen, 100_000).decode().replace("\r\n", "\n")
+        return self.came
 
 
 @pytest.fixture
 def terminal() -> Iterator[Terminal]:
-    """A terminal to write to, and what a person sees of it to read from."""
     screen, device = pty.openpty()
     ioctl(device, termios.TIOCSWINSZ, struct.pack("HHHH", 24, WIDTH, 0, 0))
     os.set_blocking(screen, False)
     with os.fdopen(device, "w") as stream:
-        yield stream, screen
+        yield Terminal(stream, screen)
     os.close(screen)
-
-
-def written(screen: int) -> str:
-    try:
-        return os.read(screen, 100_000).decode().replace("\r\n", "\n")
-    except BlockingIOError:
-        return ""
 
 
 def test_without_a_terminal_every_line_stays() -> None:
@@ -48,27 +60,23 @@ def test_without_a_terminal_every_line_stays() -> None:
 
 
 def test_on_a_terminal_one_line_each_and_what_is_over_above_them(terminal: Terminal) -> None:
-    stream, screen = terminal
-    with Steps(stream, {"TERM": "xterm"}) as steps:
+    with Steps(terminal.stream, {"TERM": "xterm"}) as steps:
         steps("paint", "planning")
-        assert written(screen).endswith("00:00  paint: planning\n")
-        steps("shop", "planning " + "x" * 100)
-        up_one = "\x1b[1A\x1b[2K"
-        *_, paint, shop, _ = written(screen).removeprefix(up_one).split("\n")
-        assert paint.endswith("00:00  paint: planning")
-        assert len(shop) == WIDTH - 1, "a line that breaks could not be taken back"
+        terminal.shows("  paint: planning\n")
+        steps("shop", "x" * 100)
+        terminal.shows("xx\n")
+        assert UP in terminal.came, "the line of paint is written anew"
+        assert max(map(len, terminal.came.replace(UP, "").splitlines())) == WIDTH - 1, "none breaks: it would stay"
+        terminal.came = ""
         steps.over("paint", "done")
-        assert written(screen).startswith(up_one * 2)
+        terminal.shows("xx\n")
+    first, over, last = terminal.came.partition("  paint: done\n")
+    assert UP * 2 in first, "both are taken back"
+    assert over
+    assert "shop: xx" in last, "what is still at work stands below"
 
 
 def test_time_goes_on_while_something_is_waited_for(terminal: Terminal) -> None:
-    stream, screen = terminal
-    seen = io.StringIO()
-
-    def next_second() -> bool:
-        seen.write(written(screen))
-        return "00:01  paint: 0 of 2" in seen.getvalue()
-
-    with Steps(stream, {"TERM": "xterm"}) as steps:
+    with Steps(terminal.stream, {"TERM": "xterm"}) as steps:
         steps("paint", "0 of 2 pods ready")
-        poll(next_second, "the next second", 10)
+        terminal.shows("00:01  paint: 0 of 2 pods ready\n")
