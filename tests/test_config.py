@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from hubops.config import Config, EndpointConfig, load
+from hubops.config import Config, EndpointConfig, PlatformConfig, load
 from hubops.errors import ConfigError
 from hubops.stack.site import complete
 
@@ -138,6 +140,25 @@ def test_every_key_is_explained() -> None:
         return found
 
     assert [key for key in sorted(keys(Config)) if f"{key}:" not in text] == []
+
+
+def test_every_default_of_the_platform_is_documented() -> None:
+    """docs/platform.md, Defaults, has a row for each setting that is not empty where it is left out."""
+    table = PLATFORM.read_text(encoding="utf-8").partition("\n## Defaults\n")[2].partition("\n## ")[0]
+    words = set(re.findall(r"[^\s`,|]+", table.replace('"', "")))
+
+    def missing(struct: type[msgspec.Struct]) -> Iterator[str]:
+        for item in msgspec.structs.fields(struct):
+            for inner in (item.type, *getattr(item.type, "__args__", ())):
+                if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+                    yield from missing(inner)
+            if item.default in (msgspec.NODEFAULT, None, False, "", ()) or isinstance(item.default, msgspec.Struct):
+                continue
+            values = item.default if isinstance(item.default, tuple) else (item.default,)
+            texts = ("10s" if isinstance(value, timedelta) else str(value) for value in values)
+            yield from (f"{item.encode_name}: {text}" for text in texts if not set(text.split()) <= words)
+
+    assert list(missing(PlatformConfig)) == []
 
 
 def test_the_documented_platform_is_complete(tmp_path: Path) -> None:
