@@ -14,7 +14,6 @@ from hubops.clients.retry import Deadline
 
 Manifest = dict[str, Any]
 _API = "cert-manager.io/v1"
-_WEBHOOK = "webhook.cert-manager.io"
 #: The same in every run, so that the next one finds what a killed one has left.
 _NAME = "bootstrap-gate"
 _ISSUED_WITHIN = 30.0  # seconds; it takes two
@@ -48,7 +47,7 @@ def _issues(cluster: KubeWriter) -> Verdict:
     _clear(cluster)  # what a killed run has left was issued then, and is no proof of now
     nameless = _certificate()
     nameless["spec"].pop("dnsNames")
-    if problem := misjudged(cluster, _certificate(), nameless, _WEBHOOK):
+    if problem := misjudged(cluster, _certificate(), nameless):
         return waiting(problem)
     try:
         cluster.apply(_issuer())

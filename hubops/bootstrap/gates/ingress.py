@@ -13,7 +13,6 @@ from hubops.clients.kube.writer import KubeWriter
 
 Manifest = dict[str, Any]
 _CONTROLLER = "k8s.io/ingress-nginx"
-_WEBHOOK = "validate.nginx.ingress.kubernetes.io"
 
 
 def ingress_routes(at: Installed) -> Verdict:
@@ -31,7 +30,7 @@ def _controls(at: Installed) -> Verdict:
     if (controller.get("admissionWebhooks") or {}).get("enabled", True):
         # The site's own rules keep snippets out (allowSnippetAnnotations), which only the webhook knows.
         snippet = {"nginx.ingress.kubernetes.io/server-snippet": "return 204;"}
-        if problem := misjudged(cluster, _ingress(mine[0], {}), _ingress(mine[0], snippet), _WEBHOOK):
+        if problem := misjudged(cluster, _ingress(mine[0], {}), _ingress(mine[0], snippet)):
             return waiting(problem)
     return _addressed(cluster, mine[0])
 

@@ -34,21 +34,41 @@ def warnings(cluster: KubeWriter, live: Mapping[str, Any]) -> str:
     return f" ({'; '.join(words)})" if words else ""
 
 
-def misjudged(cluster: KubeWriter, good: Manifest, bad: Manifest, webhook: str) -> str:
-    """How the webhooks of *good* and *bad* fail to tell them apart in a dry run; empty where they do.
+def misjudged(cluster: KubeWriter, good: Manifest, bad: Manifest) -> str:
+    """How the webhooks for the kind of *good* and *bad* fail to tell them apart in a dry run; empty where they do.
 
-    *bad* is valid for the API server, so only an answer of *webhook* can refuse it: that it takes *good* proves
-    nothing, since a webhook that fails open is taken for consent when it is silent.
+    *bad* is valid for the API server, so only one of them can refuse it: that *good* is taken proves nothing, since a
+    webhook that fails open is taken for consent when it is silent.
     """
-    name = f"{good['kind']} in a dry run"
+    kind = good["kind"]
+    hooks = _webhooks(cluster, good)
+    if not hooks:
+        return f"no webhook judges the kind {kind} yet"
+    if untrusted := [name for name, client in hooks.items() if not client.get("caBundle")]:
+        return f"the webhook {untrusted[0]} has no caBundle yet, so that the API server cannot trust it"
     try:
         cluster.apply(good, dry_run=True)
     except Permanent as error:
-        return f"a correct {name} is not taken: {error}"
+        return f"a correct {kind} in a dry run is not taken: {error}"
+    names = ", ".join(hooks)
     try:
         cluster.apply(bad, dry_run=True)
     except Denied as error:
-        return "" if error.webhook == webhook else f"a wrong {name} is refused by {error.webhook}, not by {webhook}"
+        return "" if error.webhook in hooks else f"a wrong {kind} is refused by {error.webhook}, not by {names}"
     except Permanent as error:
-        return f"a wrong {name} is refused, but not by the webhook {webhook}: {error}"
-    return f"a wrong {name} is accepted: the webhook {webhook} was not asked, or was silent and fails open"
+        return f"a wrong {kind} in a dry run is refused, but not by {names}: {error}"
+    return f"a wrong {kind} in a dry run is accepted: {names} was not asked, or was silent and fails open"
+
+
+def _webhooks(cluster: KubeWriter, item: Manifest) -> dict[str, Mapping[str, Any]]:
+    """The webhooks that name the API group of *item* and are asked about its kind: how each is reached, by name."""
+    group = item["apiVersion"].rpartition("/")[0]
+    resources = {cluster.resource(item["apiVersion"], item["kind"]).plural, "*", "*/*"}
+    return {
+        hook["name"]: hook["clientConfig"]
+        for kind in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+        for configuration in cluster.find("admissionregistration.k8s.io/v1", kind)
+        for hook in configuration.get("webhooks") or []
+        for rule in hook.get("rules") or []
+        if group in rule["apiGroups"] and resources & set(rule["resources"])
+    }

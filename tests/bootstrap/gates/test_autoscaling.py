@@ -93,7 +93,7 @@ def keda(store: Store) -> None:
 
 @pytest.mark.usefixtures("external_metrics_api", "keda")
 def test_scaled_objects_are_judged(webhooks: Webhooks, component: Component, control_plane: Testbed) -> None:
-    expect(keda_api_answers, component("keda"), "waiting", "vscaledobject.kb.io was not asked")
+    expect(keda_api_answers, component("keda"), "waiting", "no webhook judges the kind ScaledObject yet")
     webhooks.configure(*KEDA)
     expect(keda_api_answers, component("keda"), "passed")
     assert control_plane.api.list("ScaledObject") == []
@@ -101,7 +101,7 @@ def test_scaled_objects_are_judged(webhooks: Webhooks, component: Component, con
 
 @pytest.mark.usefixtures("external_metrics_api", "keda")
 def test_a_webhook_that_is_silent_and_fails_open(webhooks: Webhooks, component: Component) -> None:
-    webhooks.configure(*KEDA, trusted=False, closed=False)
+    webhooks.configure(*KEDA, silent=True, closed=False)
     expect(keda_api_answers, component("keda"), "waiting", "is accepted", "was silent and fails open")
 
 
@@ -109,6 +109,13 @@ def test_a_webhook_that_is_silent_and_fails_open(webhooks: Webhooks, component: 
 def test_a_webhook_that_refuses_everything(webhooks: Webhooks, component: Component) -> None:
     webhooks.configure(KEDA[0], lambda _: deny("no"), KEDA[2])
     expect(keda_api_answers, component("keda"), "waiting", "a correct ScaledObject in a dry run is not taken")
+
+
+@pytest.mark.usefixtures("external_metrics_api", "keda")
+def test_a_refusal_of_a_webhook_for_everything_is_no_proof(webhooks: Webhooks, component: Component) -> None:
+    webhooks.configure(KEDA[0], lambda _: ADMIT, KEDA[2])
+    webhooks.configure("validation.gatekeeper.sh", scaled_object, ("*", "scaledobjects"))
+    expect(keda_api_answers, component("keda"), "waiting", "refused by validation.gatekeeper.sh, not by vscaledobject")
 
 
 def test_external_metrics_that_are_not_served(component: Component) -> None:
@@ -124,8 +131,8 @@ def autoscaler(item: Manifest) -> Manifest:
 def test_vertical_pod_autoscalers_are_judged(webhooks: Webhooks, component: Component, store: Store) -> None:
     store.namespace("vpa")
     at, resource = component("vpa"), ("autoscaling.k8s.io", "verticalpodautoscalers")
-    expect(vpa_api_answers, at, "waiting", "no MutatingWebhookConfiguration has the webhook vpa.k8s.io yet")
+    expect(vpa_api_answers, at, "waiting", "no webhook judges the kind VerticalPodAutoscaler yet")
     webhooks.configure("vpa.k8s.io", autoscaler, resource, mutating=True, trusted=False, closed=False)
-    expect(vpa_api_answers, at, "waiting", "MutatingWebhookConfiguration vpa.k8s.io has no caBundle yet")
+    expect(vpa_api_answers, at, "waiting", "the webhook vpa.k8s.io has no caBundle yet")
     webhooks.configure("vpa.k8s.io", autoscaler, resource, mutating=True)
     expect(vpa_api_answers, at, "passed")

@@ -115,12 +115,17 @@ def test_why_none_is_issued(component: Component, control_plane: Testbed) -> Non
 
 def test_a_webhook_that_is_not_asked(component: Component, control_plane: Testbed) -> None:
     control_plane.api.apply(HUBOPS)
-    expect(certificate_issued, component("cert-manager"), "waiting", "webhook.cert-manager.io was not asked")
+    expect(certificate_issued, component("cert-manager"), "waiting", "no webhook judges the kind Certificate yet")
 
 
-def test_a_webhook_whose_certificate_is_not_known_yet(webhooks: Webhooks, component: Component) -> None:
-    webhooks.configure("webhook.cert-manager.io", lambda _: ADMIT, ("cert-manager.io", "certificates"), trusted=False)
-    expect(certificate_issued, component("cert-manager"), "waiting", "failed calling webhook")
+def test_a_webhook_that_does_not_answer_yet(webhooks: Webhooks, component: Component) -> None:
+    resource = ("cert-manager.io", "*/*")
+    webhooks.configure("webhook.cert-manager.io", lambda _: ADMIT, resource, trusted=False)
+    expect(certificate_issued, component("cert-manager"), "waiting", "webhook.cert-manager.io has no caBundle yet")
+    webhooks.configure("webhook.cert-manager.io", lambda _: ADMIT, resource, silent=True)
+    expect(certificate_issued, component("cert-manager"), "waiting", "failed calling webhook", "connection refused")
+    webhooks.configure("webhook.cert-manager.io", lambda _: ADMIT, resource)
+    expect(certificate_issued, component("cert-manager"), "waiting", "a wrong Certificate in a dry run is accepted")
 
 
 def signers(component: Component, *, account: bool = True) -> list[Manifest]:

@@ -50,7 +50,7 @@ def test_the_controller_is_in_charge(
     store.namespace("hubops")
     expect(ingress_routes, at, "waiting", "there is no IngressClass of ingress-nginx")
     store(CLASS)
-    expect(ingress_routes, at, "waiting", "validate.nginx.ingress.kubernetes.io was not asked")
+    expect(ingress_routes, at, "waiting", "no webhook judges the kind Ingress yet")
     webhooks.configure("validate.nginx.ingress.kubernetes.io", judge, ("networking.k8s.io", "ingresses"))
     expect(ingress_routes, at, "untried", "is not of the type LoadBalancer")
     stored = store(controller())

@@ -75,16 +75,18 @@ class Webhooks:
         *resources: tuple[str, str],
         mutating: bool = False,
         trusted: bool = True,
+        silent: bool = False,
         closed: bool = True,
     ) -> None:
         """Have *judge* asked about *resources*, each (group, plural), as the webhook *name*.
 
-        Without *trusted* the API server is not told whom to trust, so that it cannot ask; *closed* says what it does
-        then: refuse, or go on.
+        Without *trusted* the API server is not told whom to trust, and a *silent* one does not answer; *closed* says
+        what it does then: refuse, or go on.
         """
         path = f"/{name}"
         self._judges[path] = judge
-        client = {"url": self._url + path} | ({"caBundle": self._bundle} if trusted else {})
+        url = self._url.rpartition(":")[0] + ":9" if silent else self._url  # nobody listens there
+        client = {"url": url + path} | ({"caBundle": self._bundle} if trusted else {})
         rules = [{"apiGroups": [group], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE"], "resources": [plural]}
                  for group, plural in resources]  # fmt: skip
         hook = {"name": name, "admissionReviewVersions": ["v1"], "sideEffects": "None", "timeoutSeconds": 5,
