@@ -198,6 +198,11 @@ def _ingress(platform: PlatformConfig) -> Problems:
     ingress = platform.ingress
     if ingress.replicas < 3:
         yield "ingress.replicas", f"{ingress.replicas} is too few; write 3 or more: one node's end must not be felt"
+    if sum(map(len, ingress.free_text_paths)) > 1000:
+        yield (
+            "ingress.free_text_paths",
+            "are too long: write up to 1000 characters in all, nginx reads 4 KiB of rules",
+        )
     if ingress.internal_auth_signin and not ingress.internal_auth_url:
         yield "ingress.internal_auth_url", "is missing; internal_auth_signin is where it sends people who are unknown"
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from hubops import content
 from hubops.stack.load import load
-from tests.stack.rendered import site_file
+from tests.stack.rendered import SITES, STACKS, rendered, site_file
 
 
 def stack(*arguments: str, site: str | None = "aws", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -71,6 +73,16 @@ def test_into_a_folder(tmp_path: Path) -> None:
 def test_optional_parts_are_rendered_where_the_site_wants_them() -> None:
     assert "PeerAuthentication" in stack("render").stdout
     assert "PeerAuthentication" not in stack("render", site="none").stdout
+
+
+@pytest.mark.parametrize("stack_file", STACKS)
+@pytest.mark.parametrize("site", SITES)
+def test_what_is_shown_looks_as_if_written_by_hand(site: str, stack_file: str) -> None:
+    """No syntax of a template is left, no blank line stands twice, none ends in blanks, no comment is said twice."""
+    for component in rendered(site, stack_file).values():
+        for file in (*component.values, *component.manifests):
+            assert not re.search(r"<<|>>|<%|%>|<#|#>|\n\n\n|[ \t]\n", file.text), file.path
+            assert not re.search(r"(?m)^( *#.{20,})\n+\1$", file.text), file.path
 
 
 def test_a_component_that_does_not_exist() -> None:

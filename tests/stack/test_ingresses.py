@@ -119,6 +119,7 @@ def test_nginx_can_read_the_rules_of_the_firewall(name: str) -> None:
         ("internal_auth_signin", "https://login.example.com/", r"internal_auth_url: is missing; internal_auth_signin"),
         ("internal_auth_url", "https://x/;deny all", r"internal_auth_url: is no URL; write https://host/path"),
         ("free_text_paths", ["api/v1/events"], r"free_text_paths\[0\]: is no path; write it as"),
+        ("free_text_paths", ["/" + "a" * 1000], r"free_text_paths: are too long: write up to 1000"),
         ("free_text_paths", ['/a" "id:1'], r"free_text_paths\[0\]: is no path"),
     ],
 )
