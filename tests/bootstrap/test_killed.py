@@ -65,7 +65,7 @@ def test_killed_with_a_helm_that_installs(world: World) -> None:
     """Its release is left pending-install: nothing of it can be kept."""
     killed_in_the_hook(world, "pending-install")
     planned = world.run("plan")
-    assert f"paint: repair {world.paint}/{world.paint}: it is pending-install" in planned.stdout
+    assert f"repair {world.paint}/{world.paint}: it is pending-install" in planned.stdout
     with node(world):
         ends_well(world)
 
