@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hubops.config import Config, EndpointConfig, PlatformConfig, load
+from hubops.config import Config, EndpointConfig, PlatformConfig, SecretRef, load
 from hubops.errors import ConfigError
 from hubops.stack.site import complete
 
@@ -161,6 +161,24 @@ def test_every_default_of_the_platform_is_documented() -> None:
             yield from (f"{item.encode_name}: {text}" for text in texts if not words(text) <= words(table))
 
     assert list(missing(PlatformConfig)) == []
+
+
+def test_every_secret_to_be_made_is_documented() -> None:
+    """docs/platform.md has a row for each setting that names a Secret."""
+    section = PLATFORM.read_text(encoding="utf-8").partition("\n## Secrets that you make\n")[2].partition("\n## ")[0]
+    rows = " ".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
+
+    def references(struct: type[msgspec.Struct]) -> Iterator[str]:
+        for item in msgspec.structs.fields(struct):
+            for inner in (item.type, *getattr(item.type, "__args__", ())):
+                if inner is SecretRef:
+                    yield item.encode_name
+                elif isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+                    yield from references(inner)
+
+    named = {*references(PlatformConfig), "ca_secret", "internal_auth_secret"}
+    assert len(named) > 8
+    assert {name for name in named if not re.search(rf"\b{name}`", rows)} == set()
 
 
 def test_the_documented_platform_is_complete(tmp_path: Path) -> None:

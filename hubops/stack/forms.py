@@ -74,9 +74,10 @@ _STORE: Mapping[str, Form] = {
 #: The form of each text, by its key; "*" is any key of a map, "[]" any item of a list. References to Secrets have those
 #: of _REFERENCE; a key of a map has the form of its "*", and a value that of "*" with "=" after it.
 FORMS: Mapping[str, Form] = {
+    # The common name of a certificate has 64 characters, and alertmanager. is the longest of the platform's names.
     "domain": Form(
-        rf"(?=.{{1,60}}\Z){DOMAIN}",
-        "is no domain; write it in lower case without scheme and path, up to 60 characters: example.com",
+        rf"(?=.{{1,51}}\Z){DOMAIN}",
+        "is no domain; write it in lower case without scheme and path, up to 51 characters: example.com",
     ),
     "email": _EMAIL,
     "aws.region": Form(_AWS_REGION, "is no region; write one such as eu-central-1"),

@@ -299,6 +299,11 @@ def _hosts(platform: PlatformConfig) -> Problems:
         for host in application.hosts:
             if host in owners:
                 yield f"applications.{name}.hosts", f"names {host!r}, which belongs to {owners[host]} already"
+            elif len(f"{host}.{platform.domain}") > 64:
+                yield (
+                    f"applications.{name}.hosts",
+                    "are too long: a certificate's name has 64 characters with the domain",
+                )
             owners[host] = name
 
 

@@ -123,6 +123,8 @@ WRONG = [
     ("aws", "platform.teams.yes", {"email": "a@b.cd"}, r"platform\.teams\.yes: is no value of a label"),
     ("aws", "platform.applications.shop.hosts", ["grafana"], r"'grafana', which belongs to the platform already"),
     ("aws", "platform.applications.shop.hosts", ["shop.example.com"], r"hosts\[0\]: .* write shop for shop\.<domain>"),
+    ("aws", "platform.domain", "a" * 48 + ".com", r"platform\.domain: is no domain; .* up to 51 characters"),
+    ("aws", "platform.applications.shop.hosts", ["a" * 63], r"shop\.hosts: are too long: a certificate's name"),
     ("aws", "platform.applications.shop.quota", {"storage": "2 TB"}, r"quota\.storage: is no quantity; write one"),
     ("aws", "platform.alerting.smtp.host", "smtp.example.com", r"smtp\.host: is no server; write its name and port"),
     ("aws", "platform.mesh.zipkin", "zipkin:99999", r"mesh\.zipkin: is no address; write host:port"),
