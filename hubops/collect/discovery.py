@@ -10,11 +10,11 @@ import msgspec
 
 from hubops.clients.http import DirectTransport, Transport
 from hubops.clients.proxied import Proxied
-from hubops.collect.wellknown import Candidate, Role, candidates
 from hubops.config import EndpointConfig
 from hubops.errors import ConfigError, Permanent, SourceError
 from hubops.model.kube.core import Service
 from hubops.model.snapshot import SWITCHED_OFF
+from hubops.model.wellknown import Candidate, Role, candidates
 
 #: "namespace/service:port" as Kubernetes writes it; "https:" before the service for one that speaks TLS.
 _SERVICE = re.compile(r"([a-z0-9-]+)/((?:https?:)?[a-z0-9.-]+):([a-zA-Z0-9-]+)")

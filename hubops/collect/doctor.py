@@ -18,13 +18,13 @@ from hubops.clients.retry import Deadline
 from hubops.collect.discovery import Cluster, Endpoint, locate
 from hubops.collect.metrics import CLOCKS_DIFFER
 from hubops.collect.threads import gather
-from hubops.collect.wellknown import ROLES, Role
 from hubops.config import Config, EndpointConfig
 from hubops.errors import ClusterUnreachable, SourceError
 from hubops.model.diagnosis import Fact, Level, Right
 from hubops.model.quantity import human_duration
 from hubops.model.snapshot import SWITCHED_OFF
 from hubops.model.text import inert
+from hubops.model.wellknown import ROLES, Role
 
 if TYPE_CHECKING:
     from hubops.clients.kube.client import KubeClient

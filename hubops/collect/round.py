@@ -14,10 +14,10 @@ import msgspec
 
 from hubops import __version__
 from hubops.clients.ahead import Ahead
+from hubops.clients.kube.services import Directory
 from hubops.clients.retry import Deadline
 from hubops.collect.container_logs import EVIDENCE as CONTAINER_LOGS
 from hubops.collect.container_logs import read_container_logs
-from hubops.collect.directory import Directory
 from hubops.collect.hosts import EVIDENCE as HOSTS
 from hubops.collect.hosts import read_hosts
 from hubops.collect.metrics import CLOCKS_DIFFER
@@ -26,11 +26,11 @@ from hubops.collect.objects import read_objects
 from hubops.collect.part import Part, nothing, status_of
 from hubops.collect.sources import Reader, SourceRead, failed, said
 from hubops.collect.threads import GRACE, gather
-from hubops.collect.wellknown import ROLES
 from hubops.config import Config
 from hubops.errors import ClusterUnreachable, SourceError
 from hubops.model.quantity import human_duration
 from hubops.model.snapshot import Needs, Snapshot, Source
+from hubops.model.wellknown import ROLES
 
 if TYPE_CHECKING:
     from hubops.clients.kube.client import KubeClient

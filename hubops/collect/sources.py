@@ -21,10 +21,10 @@ from hubops.collect.logs import read_logs
 from hubops.collect.metrics import read_metrics
 from hubops.collect.part import Part, Progress, Status, nothing, status_of
 from hubops.collect.rules import read_rules
-from hubops.collect.wellknown import Role
 from hubops.config import Config, EndpointConfig
 from hubops.errors import ClusterUnreachable, SourceError
 from hubops.model.snapshot import SWITCHED_OFF, Needs, Source
+from hubops.model.wellknown import Role
 
 
 class SourceRead(msgspec.Struct, frozen=True, kw_only=True):

@@ -143,7 +143,7 @@ def _checks(found: Catalog, config: Config) -> Iterator[Fact]:
 def _examine(examined: _Examination, config: Config, used: Mapping[str, Dependents]) -> None:
     """Fill *examined* with what the cluster and its sources say, as far as they can be reached."""
     from hubops.clients.retry import Deadline
-    from hubops.collect.wellknown import ROLES
+    from hubops.model.wellknown import ROLES
 
     deadline = Deadline(config.deadline.total_seconds())
     elsewhere = {*ROLES, "hosts"}
@@ -208,7 +208,7 @@ def _sources(
     used: Mapping[str, Dependents],
 ) -> dict[str, tuple[str, str] | None]:
     """The Services of the sources that are reached through the API server; None for one that was not found."""
-    from hubops.collect.directory import Directory
+    from hubops.clients.kube.services import Directory
     from hubops.collect.doctor import ask_sources
 
     blind = {name: checks.unknown for name, checks in used.items()}

@@ -9,7 +9,7 @@ from hubops.collect.discovery import locate
 from hubops.config import BasicAuth, EndpointConfig
 from hubops.errors import ConfigError, Permanent
 from hubops.model.kube.core import Service
-from tests.collect.test_wellknown import KUBE_PROMETHEUS_STACK, LOKI_DISTRIBUTED, service
+from tests.model.test_wellknown import KUBE_PROMETHEUS_STACK, LOKI_DISTRIBUTED, service
 
 
 class Way:

@@ -10,7 +10,7 @@ from typing import Any
 from hubops.bootstrap.gate import Installed, Verdict, passed, untried, waiting
 from hubops.bootstrap.load_balancer import LoadBalancer, front
 from hubops.clients.hosts import HostClient, resolve
-from hubops.collect.directory import Directory
+from hubops.clients.kube.services import Directory
 from hubops.model.hosts import Host
 
 _TIMEOUT = 5.0  # seconds for a connection

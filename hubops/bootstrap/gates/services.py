@@ -7,10 +7,10 @@ from functools import wraps
 
 from hubops.bootstrap.gate import Installed, Verdict, untried
 from hubops.clients.proxied import NoWay, PostingProxied
-from hubops.collect.wellknown import Role, candidates
 from hubops.errors import Retryable
 from hubops.model.kube.core import Service
 from hubops.model.kube.kinds import BY_PLURAL
+from hubops.model.wellknown import Role, candidates
 
 #: Seconds for one answer: longer than an API server tries to connect to a pod (30 s), so that its own words arrive.
 PATIENCE = 40.0

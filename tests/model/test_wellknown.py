@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from hubops.collect.wellknown import Candidate, Role, candidates
 from hubops.model.kube.core import Service, ServicePort, ServiceSpec
 from hubops.model.kube.meta import ObjectMeta
+from hubops.model.wellknown import Candidate, Role, candidates
 
 NAME = "app.kubernetes.io/name"
 COMPONENT = "app.kubernetes.io/component"
