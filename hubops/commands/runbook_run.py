@@ -160,11 +160,11 @@ def _flags(options: Options) -> dict[str, str]:
     flags = {
         "HUBOPS_CONFIG": options.config_file and str(options.config_file),
         "HUBOPS_CHECKS": os.pathsep.join(map(str, options.check_folders)),
-        "HUBOPS_KUBERNETES__CONTEXT": options.context and json.dumps(options.context),
-        "HUBOPS_KUBERNETES__KUBECONFIG": options.kubeconfig and json.dumps(options.kubeconfig),
-        "HUBOPS_PROMETHEUS__URL": options.prometheus_url and json.dumps(options.prometheus_url),
-        "HUBOPS_ALERTMANAGER__URL": options.alertmanager_url and json.dumps(options.alertmanager_url),
+        "HUBOPS_KUBERNETES__CONTEXT": options.context,
+        "HUBOPS_KUBERNETES__KUBECONFIG": options.kubeconfig,
+        "HUBOPS_PROMETHEUS__URL": options.prometheus_url,
+        "HUBOPS_ALERTMANAGER__URL": options.alertmanager_url,
         "HUBOPS_DEADLINE": options.deadline and f"{options.deadline.total_seconds():g}s",
-        "HUBOPS_LOKI__URL": options.loki_url and json.dumps(options.loki_url),
+        "HUBOPS_LOKI__URL": options.loki_url,
     }
     return {name: value for name, value in flags.items() if value}
