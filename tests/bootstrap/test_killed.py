@@ -25,7 +25,7 @@ STEPS = (
     "paint: planning",
     "paint: custom resource definitions",
     "paint: helm install",
-    "shop: helm install",
+    "shop: ",  # at whatever: it is installed beside paint, and may be there already
     "paint: Deployment",
 )
 #: And what it says once they run.

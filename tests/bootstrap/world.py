@@ -68,9 +68,10 @@ class World:
         return done
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """The same as a process that runs, whose progress is read from its stderr."""
+        """The same as a process that runs, whose progress is read from its stderr; it ends where it waits in vain."""
+        command = self.arguments(*arguments, "--timeout", "60s")
         return subprocess.Popen(
-            self.arguments(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment,
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment,
             start_new_session=True,
         )  # fmt: skip
 
