@@ -91,7 +91,7 @@ class Installation:
     def _current(self, rendered: Rendered) -> Release | None:
         """The component's release, as it is."""
         pin = rendered.component.chart
-        found = self.target.helm.releases([pin.release or pin.name]) if pin else ()
+        found = self.target.helm.releases([pin.release_name]) if pin else ()
         return next((each for each in found if each.namespace == rendered.component.namespace), None)
 
     def _back(self, rendered: Rendered, before: Release, error: StepFailed) -> NoReturn:
@@ -166,7 +166,7 @@ class Installation:
         pin = rendered.component.chart
         releases: tuple[Release, ...] = ()
         if pin:
-            name = pin.release or pin.name
+            name = pin.release_name
             awaited(partial(self._idle, name, rendered.component.namespace or ""), deadline, say)
             releases = self.target.helm.releases([name])
         return plan(self.target, rendered, self.records.known.get(rendered.name), releases, shown=False)
@@ -196,7 +196,7 @@ class Installation:
             component=planned.name,
             chart=chart.name if chart else "",
             version=chart.version if chart else "",
-            release=f"{component.namespace}/{chart.release or chart.name}" if chart else "",
+            release=f"{component.namespace}/{chart.release_name}" if chart else "",
             objects=objects,
             complete=complete,
             needs=component.needs,
@@ -305,7 +305,7 @@ class Installation:
         objects: list[Manifest] = list(rendered.objects())
         if chart := rendered.component.chart:
             namespace = rendered.component.namespace or ""
-            installed = objects_of(self.target.helm.manifest(chart.release or chart.name, namespace))
+            installed = objects_of(self.target.helm.manifest(chart.release_name, namespace))
             objects += [placed(item, namespace) if item["kind"] in WORKLOADS else item for item in installed]
         return objects
 

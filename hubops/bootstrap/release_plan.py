@@ -38,7 +38,7 @@ def release_plan(
     """
     pin, namespace = rendered.component.chart, rendered.component.namespace or ""
     assert pin
-    name = pin.release or pin.name
+    name = pin.release_name
     wanted = rendered.chart_values()
     after = f"{pin.name}-{pin.version}"
     current = releases.get((namespace, name))

@@ -38,11 +38,11 @@ class Target:
 
     def template(self, rendered: Rendered, chart: ChartFile) -> str:
         """What the component's chart renders for this cluster, as it will be once the stack's kinds are served."""
-        release = rendered.component.chart and (rendered.component.chart.release or rendered.component.chart.name)
+        release = rendered.component.chart.release_name if rendered.component.chart else ""
         apis = self.cluster.api_versions()
         values = values_text(rendered)
         namespace = rendered.component.namespace or ""
-        return self.helm.template(chart, release or "", namespace, values, kubernetes=self.kubernetes, apis=apis)
+        return self.helm.template(chart, release, namespace, values, kubernetes=self.kubernetes, apis=apis)
 
 
 def values_text(rendered: Rendered) -> str:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
@@ -142,7 +142,7 @@ def plans(run: Run) -> list[ComponentPlan]:
     from hubops.bootstrap.plan import plan as planned
     from hubops.bootstrap.planned import settled
 
-    names = [pin.release or pin.name for each in run.components if (pin := each.component.chart)]
+    names = [pin.release_name for each in run.components if (pin := each.component.chart)]
     releases = run.target.helm.releases(names) if names else ()
 
     def one(each: Rendered) -> ComponentPlan:
@@ -164,7 +164,7 @@ def installed(run: Run) -> tuple[Installed, ...]:
 
     def one(each: Rendered) -> Installed:
         record, chart = run.records.known.get(each.name), each.component.chart
-        release = releases.get((each.component.namespace or "", chart.release or chart.name)) if chart else None
+        release = releases.get((each.component.namespace or "", chart.release_name)) if chart else None
         state: State = "by others" if release else "not installed"
         if record:
             state = "complete" if record.complete else "not finished"
@@ -267,15 +267,16 @@ def _say_waiting(holder: str) -> None:
 
 def untried_lines(installation: Installation) -> None:
     """Print what could not be proven."""
-    for name, verdicts in installation.verdicts.items():
-        for gate, verdict in verdicts.items():
-            if verdict.state == "untried":
-                click.echo(f"{name}: {gate} could not be tried: {verdict.words}")
+    _verdict_lines(installation, "untried", " could not be tried")
 
 
 def passed_lines(installation: Installation) -> None:
     """Print what was proven, and how."""
+    _verdict_lines(installation, "passed", "")
+
+
+def _verdict_lines(installation: Installation, state: Literal["passed", "untried"], how: str) -> None:
     for name, verdicts in installation.verdicts.items():
         for gate, verdict in verdicts.items():
-            if verdict.state == "passed":
-                click.echo(f"{name}: {gate}: {verdict.words}")
+            if verdict.state == state:
+                click.echo(f"{name}: {gate}{how}: {verdict.words}")

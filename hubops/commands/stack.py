@@ -88,7 +88,7 @@ def _printed(result: Rendered, just: str | None) -> str:
     """All files of the component as one YAML stream, each after a comment that says what it is."""
     chart, parts = result.component.chart, []
     if chart and just != "manifests":
-        release, where = chart.release or chart.name, result.component.namespace
+        release, where = chart.release_name, result.component.namespace
         title = f"values of {chart.repository}/{chart.name} {chart.version}, release {release} in {where}"
         parts += [f"# {title}: {file.path}\n{file.text}" for file in result.values]
     if just != "values":

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-import yaml
-
-from hubops.config import convert
+from hubops.config import convert, document
 from hubops.errors import ConfigError
 from hubops.stack.structure import Component, Stack
 
@@ -18,13 +16,9 @@ PINNED = "stack.yaml"
 
 def load(path: Path) -> Stack:
     """The stack in the file *path*. Raises ConfigError with file and key."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    for name, component in (data.get("components") or {}).items() if isinstance(data, dict) else ():
+    data = document.read(path)
+    components = data.get("components")
+    for name, component in components.items() if isinstance(components, dict) else ():
         convert(component, Component, str(path), f"components.{name}")  # apart, so that its error names the component
     stack = convert(data, Stack, str(path))
     for problem in _problems(stack, path.parent):

@@ -36,6 +36,11 @@ class Chart(Strict, frozen=True):
     version: str
     release: str | None = None  # default: the chart's name
 
+    @property
+    def release_name(self) -> str:
+        """What Helm calls the release that is made of it."""
+        return self.release or self.name
+
 
 class EndOfLife(Strict, frozen=True):
     """When its makers stopped, or will stop, to mend this version, and where they say so."""
