@@ -37,3 +37,11 @@ def operator(server: KindServer, tmp_path_factory: pytest.TempPathFactory) -> It
     operator = Operated(tmp_path_factory.mktemp("operator"), server)
     yield operator
     operator.stop()
+
+
+@pytest.fixture(scope="package")
+def untouched() -> Iterator[Testbed]:
+    """The healthy platform that no test puts a fault into: rules and dashboards look back further than a test lasts."""
+    bed = Testbed.start()
+    yield bed
+    bed.stop()

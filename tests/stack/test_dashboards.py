@@ -49,8 +49,8 @@ def board(request: pytest.FixtureRequest) -> Json:
 
 
 @pytest.fixture(scope="module")
-def sources(testbed: Testbed) -> Sources:
-    return Sources(testbed.stack.urls.prometheus, testbed.stack.urls.loki)
+def sources(untouched: Testbed) -> Sources:
+    return Sources(untouched.stack.urls.prometheus, untouched.stack.urls.loki)
 
 
 def test_these_dashboards_and_no_others() -> None:

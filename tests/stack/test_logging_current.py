@@ -94,7 +94,8 @@ def test_levels_and_stack_traces(sent: list[Sent]) -> None:
 
 def test_secrets_are_not_kept(sent: list[Sent]) -> None:
     expected = [*(template.replace("…", "<redacted>") for template, _ in SECRETS), *HARMLESS]
-    assert [each.line for each in of(sent, "llm-analytics-ingestion")] == expected
+    # Only within a level do lines keep their order.
+    assert sorted(each.line for each in of(sent, "llm-analytics-ingestion")) == sorted(expected)
 
 
 def test_labels_are_few_and_bounded(sent: list[Sent]) -> None:

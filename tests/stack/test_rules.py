@@ -209,13 +209,13 @@ def test_what_the_rules_ask_of_kube_state_metrics_is_shown(site_name: str) -> No
     assert kinds <= set(values["collectors"])
 
 
-def test_the_rules_on_a_healthy_platform(testbed: Testbed) -> None:
+def test_the_rules_on_a_healthy_platform(untouched: Testbed) -> None:
     """A real Prometheus takes and evaluates every rule; no alert is even pending but those about what is not there."""
     every = [rule for found in groups("aws").values() for group in found for rule in group["rules"]]
-    stack = testbed.stack
+    stack = untouched.stack
     stack.rules("platform", every)
     try:
-        poll(lambda: _evaluated(testbed), "every rule of the platform evaluated", 60)
+        poll(lambda: _evaluated(untouched), "every rule of the platform evaluated", 60)
         found = [rule for group in stack.rule_groups() if group["name"] == "platform" for rule in group["rules"]]
         assert [rule for rule in found if rule["health"] != "ok"] == []
         active = {alert["labels"]["alertname"] for rule in found for alert in rule.get("alerts", ())}
