@@ -7,8 +7,12 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from hubops.clients.kube.writer import KubeWriter
+from hubops.clients.retry import Deadline
+from hubops.config import KubernetesConfig
 from tests.testbed.bed import Testbed
 from tests.testbed.node.fixture import node_testbed as node_testbed
+from tests.testbed.object_store import ObjectStore
 
 # Property tests are judged by what they find; how long one example takes says only how busy the machine is.
 settings.register_profile("unhurried", deadline=None)
@@ -29,3 +33,17 @@ def bare_testbed() -> Iterator[Testbed]:
     bed = Testbed.start(bare=True)
     yield bed
     bed.stop()
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """A real S3 server over plain HTTP; tests share its bucket, so each uses keys under a prefix of its own."""
+    store = ObjectStore.start(tmp_path_factory.mktemp("s3") / "store")
+    yield store
+    store.stop()
+
+
+@pytest.fixture
+def writer(bare_testbed: Testbed) -> KubeWriter:
+    """It may write to the bare testbed."""
+    return KubeWriter(KubernetesConfig(kubeconfig=str(bare_testbed.kubeconfig)), deadline=Deadline(300), environ={})

@@ -190,18 +190,18 @@ def installing(run: Run, timeout: Duration) -> Iterator[Installation]:
 
 
 def install(run: Run, timeout: Duration, *, rollback: bool) -> int:
-    from hubops.bootstrap import lock
     from hubops.bootstrap.graph import run as graph
     from hubops.bootstrap.show import outcome_lines
+    from hubops.clients.kube import lease
 
     cluster, stop = run.target.cluster, threading.Event()
-    lock.make_room(cluster)
+    lease.make_room(cluster)
     by_name = {each.name: each for each in run.components}
     needs = {name: each.component.needs for name, each in by_name.items()}
     with (
         interruptible(),
         installing(run, timeout) as installation,
-        lock.held(cluster, waiting=_say_waiting, lost=lambda: _lost(stop, installation)),
+        lease.held(cluster, "bootstrap", waiting=_say_waiting, lost=lambda: _lost(stop, installation)),
     ):
         run.records.read()
         step = partial(_told, installation, installation.upgrade if rollback else installation.install)
@@ -245,12 +245,16 @@ def interruptible() -> Iterator[None]:
 
 def remove(run: Run, found: Sequence[tuple[Record, Release | None]], timeout: Duration) -> int:
     """Remove the components of *found*, one after the other."""
-    from hubops.bootstrap import lock
     from hubops.bootstrap.remove import Removal
+    from hubops.clients.kube import lease
     from hubops.deliver.steps import Steps
 
     stop = threading.Event()
-    with interruptible(), lock.held(run.target.cluster, waiting=_say_waiting, lost=stop.set), Steps() as steps:
+    with (
+        interruptible(),
+        lease.held(run.target.cluster, "bootstrap", waiting=_say_waiting, lost=stop.set),
+        Steps() as steps,
+    ):
         removal = Removal(run.target, run.records, timeout.total_seconds(), steps, steps.over)
         for record, release in found:
             if stop.is_set():

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from hubops.clients.kube.writer import KubeWriter
-from hubops.clients.retry import Deadline
-from hubops.config import KubernetesConfig
 from tests.bootstrap.repository import Repository, served
 from tests.bootstrap.world import World
 from tests.testbed import build, sample
@@ -26,11 +23,6 @@ def repository(tmp_path: Path, helms: dict[str, Path]) -> Iterator[Repository]:
     (tmp_path / "repository").mkdir()
     with served(tmp_path / "repository", helms["helm"]) as repository:
         yield repository
-
-
-@pytest.fixture
-def writer(bare_testbed: Testbed) -> KubeWriter:
-    return KubeWriter(KubernetesConfig(kubeconfig=str(bare_testbed.kubeconfig)), deadline=Deadline(300), environ={})
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""One installation at a time: a Lease in the namespace hubops, renewed while it runs, taken over from a dead holder."""
+"""One run at a time that changes a cluster: a Lease in the namespace hubops, renewed, taken over from a dead holder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from hubops.clients.kube.writer import KubeWriter
 from hubops.errors import Locked, SourceError
 
 NAMESPACE = "hubops"
-NAME = "bootstrap"
 #: Seconds without renewal after which a holder counts as dead; the length that Kubernetes' own leader elections use is
 #: 15, of processes that do nothing else and are not on a laptop.
 DURATION = 30
@@ -36,14 +35,14 @@ def make_room(cluster: KubeWriter) -> None:
 
 
 @contextmanager
-def held(cluster: KubeWriter, *, waiting: Callable[[str], None], lost: Callable[[], None]) -> Iterator[None]:
-    """Holds the lock of the cluster while the block runs.
+def held(cluster: KubeWriter, name: str, *, waiting: Callable[[str], None], lost: Callable[[], None]) -> Iterator[None]:
+    """Holds the lock *name* of the cluster while the block runs; it is named for the verb.
 
     Of a holder that does not renew, the lock is taken over once DURATION has passed on this machine's clock, so that
     no two clocks are compared; *waiting* is told whom that is. *lost* is called, in another thread, when the lock could
     not be renewed in time. Raises Locked where a holder is alive.
     """
-    lock = _Lock(cluster)
+    lock = _Lock(cluster, name)
     lock.take(waiting)
     stop = threading.Event()
     thread = threading.Thread(target=lock.keep, args=(stop, lost), name="lock", daemon=True)
@@ -57,29 +56,31 @@ def held(cluster: KubeWriter, *, waiting: Callable[[str], None], lost: Callable[
 
 
 class _Lock:
-    def __init__(self, cluster: KubeWriter) -> None:
+    def __init__(self, cluster: KubeWriter, name: str) -> None:
         self._cluster = cluster
+        self._name = name
         self._identity = f"{machine()}/{os.getpid()}/{secrets.token_hex(4)}"
         self._lease: dict[str, Any] = {}
 
     def take(self, waiting: Callable[[str], None]) -> None:
-        seen, since = None, time.monotonic()
+        seen, began = None, time.monotonic()
         while True:
-            current = self._cluster.read(_lease({}))
+            current = self._cluster.read(_lease(self._name, {}))
             if current is None:
-                if self._try(partial(self._cluster.create, _lease(self._spec()))):
+                if self._try(partial(self._cluster.create, _lease(self._name, self._spec()))):
                     return
                 continue
             spec = current.get("spec") or {}
             holder = spec.get("holderIdentity") or ""
-            if not holder or _is_dead_here(holder) or (seen == spec and time.monotonic() - since > DURATION):
+            if not holder or _is_dead_here(holder) or (seen == spec and time.monotonic() - began > DURATION):
                 if self._try(partial(self._cluster.replace, current | {"spec": self._spec(spec)})):
                     return
                 continue
             if seen is None:
                 waiting(holder)
             elif seen != spec:
-                raise Locked(f"another bootstrap is at work: {holder}, since {spec.get('acquireTime', 'a moment ago')}")
+                since = spec.get("acquireTime", "a moment ago")
+                raise Locked(f"another {self._name} is at work: {holder}, since {since}")
             seen = spec
             self._cluster.deadline.pause(1.0)
             self._cluster.deadline.bound(1.0)
@@ -149,8 +150,8 @@ def _is_dead_here(holder: str) -> bool:
     return False
 
 
-def _lease(spec: dict[str, Any]) -> dict[str, Any]:
-    metadata = {"namespace": NAMESPACE, "name": NAME}
+def _lease(name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"namespace": NAMESPACE, "name": name}
     return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
 
 

@@ -8,51 +8,51 @@ from typing import Any
 
 import pytest
 
-from hubops.bootstrap import lock
+from hubops.clients.kube import lease
 from hubops.clients.kube.writer import KubeWriter
 from hubops.errors import Locked
 
-NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": lock.NAMESPACE}}
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": lease.NAMESPACE}}
 
 
 @pytest.fixture
 def cluster(writer: KubeWriter, monkeypatch: pytest.MonkeyPatch) -> KubeWriter:
-    monkeypatch.setattr(lock, "DURATION", 3)
-    monkeypatch.setattr(lock, "_RENEW", 0.5)
+    monkeypatch.setattr(lease, "DURATION", 3)
+    monkeypatch.setattr(lease, "_RENEW", 0.5)
     writer.apply(NAMESPACE)
-    writer.delete(lease())
+    writer.delete(wanted())
     return writer
 
 
-def lease() -> dict[str, Any]:
-    metadata = {"namespace": lock.NAMESPACE, "name": lock.NAME}
+def wanted() -> dict[str, Any]:
+    metadata = {"namespace": lease.NAMESPACE, "name": "bootstrap"}
     return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata}
 
 
 def held_by(cluster: KubeWriter, holder: str) -> None:
     spec = {"holderIdentity": holder, "leaseDurationSeconds": 3}
-    cluster.create(lease() | {"spec": spec})
+    cluster.create(wanted() | {"spec": spec})
 
 
 def spec(cluster: KubeWriter) -> dict[str, Any]:
-    found = cluster.read(lease())
+    found = cluster.read(wanted())
     assert found
     return dict(found["spec"])
 
 
 def test_it_is_held_within_and_free_afterwards(cluster: KubeWriter) -> None:
-    with lock.held(cluster, waiting=print, lost=pytest.fail):
+    with lease.held(cluster, "bootstrap", waiting=print, lost=pytest.fail):
         first = spec(cluster)
         assert first["holderIdentity"]
     assert not spec(cluster).get("holderIdentity")
-    with lock.held(cluster, waiting=pytest.fail, lost=pytest.fail):
+    with lease.held(cluster, "bootstrap", waiting=pytest.fail, lost=pytest.fail):
         assert spec(cluster)["leaseTransitions"] == first["leaseTransitions"] + 1
 
 
 def test_a_second_one_is_turned_away(cluster: KubeWriter) -> None:
     waited: list[str] = []
-    with lock.held(cluster, waiting=print, lost=pytest.fail):
-        second = lock.held(cluster, waiting=waited.append, lost=pytest.fail)
+    with lease.held(cluster, "bootstrap", waiting=print, lost=pytest.fail):
+        second = lease.held(cluster, "bootstrap", waiting=waited.append, lost=pytest.fail)
         with pytest.raises(Locked, match="another bootstrap is at work: "), second:
             pytest.fail("both hold it")
         assert waited == [spec(cluster)["holderIdentity"]]
@@ -61,7 +61,7 @@ def test_a_second_one_is_turned_away(cluster: KubeWriter) -> None:
 def test_a_dead_holder_elsewhere_is_waited_out(cluster: KubeWriter) -> None:
     held_by(cluster, "elsewhere/1/00000000")
     waited: list[str] = []
-    with lock.held(cluster, waiting=waited.append, lost=pytest.fail):
+    with lease.held(cluster, "bootstrap", waiting=waited.append, lost=pytest.fail):
         assert waited == ["elsewhere/1/00000000"]
         assert spec(cluster)["holderIdentity"] != "elsewhere/1/00000000"
 
@@ -69,16 +69,16 @@ def test_a_dead_holder_elsewhere_is_waited_out(cluster: KubeWriter) -> None:
 def test_a_dead_holder_of_this_machine_is_not_waited_for(cluster: KubeWriter) -> None:
     gone = subprocess.Popen(["true"])
     gone.wait()
-    held_by(cluster, f"{lock.machine()}/{gone.pid}/00000000")
-    with lock.held(cluster, waiting=pytest.fail, lost=pytest.fail):
+    held_by(cluster, f"{lease.machine()}/{gone.pid}/00000000")
+    with lease.held(cluster, "bootstrap", waiting=pytest.fail, lost=pytest.fail):
         assert spec(cluster)["holderIdentity"].split("/")[1] != str(gone.pid)
 
 
 def test_who_loses_it_is_told(cluster: KubeWriter) -> None:
     lost = threading.Event()
-    with lock.held(cluster, waiting=print, lost=lost.set):
+    with lease.held(cluster, "bootstrap", waiting=print, lost=lost.set):
         cluster.replace(
-            (cluster.read(lease()) or {}) | {"spec": {"holderIdentity": "thief", "leaseDurationSeconds": 3}}
+            (cluster.read(wanted()) or {}) | {"spec": {"holderIdentity": "thief", "leaseDurationSeconds": 3}}
         )
         assert lost.wait(10)
     assert spec(cluster)["holderIdentity"] == "thief"
