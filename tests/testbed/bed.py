@@ -13,7 +13,7 @@ from tests.testbed.api import Api
 from tests.testbed.controlplane import Client as HealthClient
 from tests.testbed.controlplane import ControlPlane, Host
 from tests.testbed.errors import TestbedError
-from tests.testbed.etcd import Etcd
+from tests.testbed.etcd import Access, Etcd
 from tests.testbed.observability import Observability, Programs, Urls
 from tests.testbed.pki import Pair, kubeconfig
 from tests.testbed.process import STATE_FILE, State, Supervisor, myself, state_home, sweep
@@ -30,7 +30,8 @@ class Testbed:
 
     directory    everything it has on disk: logs/, audit.log, pki/, kubeconfig, hubops.yaml
     address      where its programs listen
-    server       URL of the API server;  etcd  URL of etcd (client certificate: `admin`)
+    server       URL of the API server
+    etcd         etcd's endpoint, and the ca, cert and key that a client of it needs
     kubeconfig   path, for the administrator
     api          client of the API server, as the administrator
     stack        Prometheus, Alertmanager and Loki (not in a bare testbed); stack.urls has their direct URLs
@@ -46,13 +47,13 @@ class Testbed:
         self.supervisor = supervisor or Supervisor(directory, state)
         self.address = facts["address"]
         self.server = facts["server"]
-        self.etcd = facts["etcd"]
         self.in_cluster = state.network is not None
         self.bare = "prometheus" not in facts
         self.authority = directory / "pki" / "ca.crt"
         self.admin = Pair(directory / "pki" / "admin.crt", directory / "pki" / "admin.key")
         self.kubeconfig = directory / "kubeconfig"
-        self.store = Etcd(self.etcd, self.authority, self.admin)
+        self.etcd = Access(facts["etcd"], self.authority, self.admin.certificate, self.admin.key)
+        self.store = Etcd(self.etcd.endpoint, self.authority, self.admin)
         self.config = directory / "hubops.yaml"
         self.audit_log = directory / "audit.log"
         self.api = Api(self.server, self.authority, self.admin)
@@ -123,7 +124,7 @@ class Testbed:
     def start_program(self, name: str) -> None:
         """Start a program that was ended, and wait until it is ready."""
         self.supervisor.start_again(name)
-        urls = {"kube-apiserver": f"{self.server}/readyz", "etcd": f"{self.etcd}/health"}
+        urls = {"kube-apiserver": f"{self.server}/readyz", "etcd": f"{self.etcd.endpoint}/health"}
         if self._stack:
             direct = self._stack.urls
             urls |= {

@@ -53,6 +53,19 @@ class DebianProgram:
 
 FAMILIES: dict[str, Family] = {
     "etcd": Family(("go.etcd.io/etcd/server/v3",), {"etcd": "server"}, fits=r"etcd Version: 3\.[6-9]\."),
+    "etcd-tools": Family(
+        tuple(f"go.etcd.io/etcd/{name}/v3" for name in ("etcdctl", "etcdutl")),
+        {"etcdctl": "etcdctl", "etcdutl": "etcdutl"},
+        fits=r"etcd(ctl|utl) version: 3\.[6-9]\.",
+        version_args=("version",),
+    ),
+    # A store that speaks S3, over a folder.
+    "versitygw": Family(
+        ("github.com/versity/versitygw/cmd/versitygw",),
+        {"versitygw": "versitygw"},
+        fits=r"Version  : v?1\.",
+        ldflags="-s -w -X main.Version=v1.8.0",
+    ),
     "kubernetes": Family(
         tuple(f"k8s.io/kubernetes/cmd/{name}" for name in _KUBERNETES_PROGRAMS),
         {name: name for name in _KUBERNETES_PROGRAMS},
@@ -280,3 +293,9 @@ def programs(say: Say = print, families: Iterable[str] = tuple(FAMILIES)) -> dic
     if len(wanted) == len(FAMILIES):
         paths |= debian_programs(say)
     return paths
+
+
+def search_path(*families: str) -> str:
+    """A PATH on which the programs of these families are found before any others."""
+    folders = [str(path.parent) for path in programs(families=families).values()]
+    return os.pathsep.join([*dict.fromkeys(folders), os.environ.get("PATH", os.defpath)])

@@ -7,6 +7,7 @@ import json
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,16 @@ _BATCH = 50
 
 def encode(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a client needs to reach an etcd: its URL (several have commas between them), and files for TLS."""
+
+    endpoint: str
+    ca: Path
+    cert: Path
+    key: Path
 
 
 class Etcd:
