@@ -11,11 +11,13 @@ import msgspec
 import pytest
 
 from hubops.config import Config, EndpointConfig, PlatformConfig, SecretRef, load
+from hubops.config.backup import EtcdBackupConfig, VolumeBackupConfig
 from hubops.errors import ConfigError
 from hubops.stack.site import complete
 
 DOCS = Path(__file__).parents[1] / "docs" / "configuration.md"
 PLATFORM = Path(__file__).parents[1] / "docs" / "platform.md"
+BACKUP = Path(__file__).parents[1] / "docs" / "backup.md"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
 
 def test_every_key_is_explained() -> None:
     """docs/configuration.md and docs/platform.md show each key of each section."""
-    text = DOCS.read_text(encoding="utf-8") + PLATFORM.read_text(encoding="utf-8")
+    text = "".join(file.read_text(encoding="utf-8") for file in (DOCS, PLATFORM, BACKUP))
 
     def keys(struct: type[msgspec.Struct]) -> set[str]:
         found: set[str] = set()
@@ -194,3 +196,12 @@ def test_the_documented_example_loads(tmp_path: Path) -> None:
     loaded = load(file, {})
     assert loaded.cluster == "prod-eu"
     assert loaded.ignores[0].name == "chaos-*"
+
+
+def test_the_documented_backup_is_the_default_where_it_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "hubops.yaml"
+    file.write_text(BACKUP.read_text(encoding="utf-8").split("```yaml\n", 1)[1].split("```", 1)[0])
+    loaded = load(file, {})
+    assert loaded.backup.etcd == EtcdBackupConfig()
+    assert loaded.backup.volumes
+    assert loaded.backup.volumes.keep == VolumeBackupConfig().keep

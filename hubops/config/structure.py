@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from hubops.config.backup import BackupConfig, DrillConfig
 from hubops.config.base import Duration, Positive, Strict
 from hubops.config.platform import PlatformConfig
 from hubops.model.check import Severity
@@ -83,6 +84,8 @@ class Config(Strict, frozen=True):
     alertmanager: EndpointConfig = EndpointConfig()
     loki: EndpointConfig = EndpointConfig()
     platform: PlatformConfig = PlatformConfig()
+    backup: BackupConfig = BackupConfig()
+    drill: DrillConfig = DrillConfig()
     checks: dict[str, CheckSettings] = {}
     ignores: tuple[Ignore, ...] = ()
 

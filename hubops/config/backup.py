@@ -1,0 +1,109 @@
+"""What a site sets about its backups and their drills. docs/backup.md explains every key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from hubops.config.base import Duration, Positive, Strict
+
+NotNegative = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class StoreConfig(Strict, frozen=True):
+    """Where copies are sent: off the site that they are to survive.
+
+    Credentials are taken from the environment or the machine's identity, as the cloud's own tools take them
+    (AWS_ACCESS_KEY_ID, AWS_WEB_IDENTITY_TOKEN_FILE, GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_KEY …); they
+    are never written here.
+    """
+
+    url: str  # s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, or file:///mnt/folder
+    region: str | None = None
+    endpoint: str | None = None  # of another server that speaks S3: https://minio.example.com:9000
+    account: str | None = None  # Azure's storage account
+    ca_file: str | None = None
+    allow_http: bool = False  # an endpoint without TLS
+    timeout: Duration = Duration(seconds=30)  # one request
+
+
+class Keep(Strict, frozen=True):
+    """Which copies stay: the newest ones, and of each hour, day, week and month the newest, for so many of them."""
+
+    last: Positive = 3
+    hourly: NotNegative = 24
+    daily: NotNegative = 7
+    weekly: NotNegative = 5
+    monthly: NotNegative = 12
+
+
+class Objectives(Strict, frozen=True):
+    """What was promised: a missed one is a finding."""
+
+    rpo: Duration = Duration(hours=24)  # the newest good backup is never older
+    rto: Duration = Duration(hours=1)  # a restore takes no longer
+    proven_every: Duration = Duration(days=30)  # a drill has restored one
+
+
+class EtcdBackupConfig(Strict, frozen=True):
+    """The etcd of a self-managed cluster; the paths are kubeadm's."""
+
+    endpoints: tuple[str, ...] = ("https://127.0.0.1:2379",)  # the first that answers is read
+    ca_file: str = "/etc/kubernetes/pki/etcd/ca.crt"
+    cert_file: str = "/etc/kubernetes/pki/etcd/healthcheck-client.crt"
+    key_file: str = "/etc/kubernetes/pki/etcd/healthcheck-client.key"
+    prefix: str = "/registry"  # of the API server's keys (--etcd-prefix)
+    keep: Keep = Keep()
+    local: NotNegative = 1  # copies that stay on this machine, too
+    timeout: Duration = Duration(minutes=30)  # the whole backup
+    objectives: Objectives = Objectives(rpo=Duration(hours=6))
+
+
+class VolumeBackupConfig(Strict, frozen=True):
+    """Which claims are snapshotted: those that match all of what is given, where the class of their volumes can."""
+
+    selector: str = ""  # a label selector of claims
+    namespaces: tuple[str, ...] = ()  # shell patterns; none means all
+    exclude: tuple[str, ...] = ()  # namespaces that are not
+    storage_classes: tuple[str, ...] = ()  # none means all that have a driver
+    snapshot_class: str | None = None  # default: the driver's default VolumeSnapshotClass
+    keep: Keep = Keep(last=3, hourly=0, daily=7, weekly=4, monthly=0)
+    at_once: Positive = 4  # snapshots of one driver at the same time
+    timeout: Duration = Duration(hours=1)  # until one snapshot is ready
+    objectives: Objectives = Objectives()
+
+
+class BackupConfig(Strict, frozen=True):
+    """A kind whose section is there is backed up by `hubops backup`."""
+
+    store: StoreConfig | None = None
+    recipients: tuple[str, ...] = ()  # age public keys; with more than one, each alone can decrypt
+    recipients_file: str | None = None  # the same, one a line
+    encryption: Literal["age", "none"] = "age"
+    directory: str = "/var/lib/hubops"  # of local copies and of what is being made
+    etcd: EtcdBackupConfig | None = None
+    volumes: VolumeBackupConfig | None = None
+
+
+class EtcdDrillConfig(Strict, frozen=True):
+    api_server: bool = True  # start kube-apiserver on what was restored, where it is on PATH
+    encryption_config: str | None = None  # the API server's --encryption-provider-config, where it has one
+    sample: Positive = 200  # objects that are decoded on both sides
+    timeout: Duration = Duration(hours=1)
+
+
+class VolumeDrillConfig(Strict, frozen=True):
+    """One restored claim is mounted by a Job that reads all its files, or runs the site's own command."""
+
+    image: str = "busybox:1.36"
+    command: tuple[str, ...] = ()  # run in /data; default: read and sum every file
+    claims: Positive = 1  # of each round, those whose last proof is the oldest
+    namespace: str = "hubops-drill"  # a scratch namespace, made and removed
+    timeout: Duration = Duration(minutes=30)
+
+
+class DrillConfig(Strict, frozen=True):
+    identity_files: tuple[str, ...] = ()  # age identities that decrypt the copies; kept away from what makes them
+    etcd: EtcdDrillConfig = EtcdDrillConfig()
+    volumes: VolumeDrillConfig = VolumeDrillConfig()

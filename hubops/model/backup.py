@@ -1,0 +1,116 @@
+"""Backups and drills as they are recorded: what was copied, where it lies, what a restore of it proved.
+
+`Copy` is written beside each copy in its store; `Run` is one line of the journal, which checks decide on. Sizes are
+bytes, durations seconds, times UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+COPY_SCHEMA = "hubops.copy/v1"
+RUN_SCHEMA = "hubops.run/v1"
+
+Kind = Literal["etcd", "volumes"]
+Action = Literal["backup", "verify", "drill"]
+Outcome = Literal["succeeded", "partial", "failed"]
+
+
+class EtcdState(msgspec.Struct, frozen=True, kw_only=True):
+    """An etcd as a snapshot holds it."""
+
+    cluster_id: str  # hexadecimal
+    member_id: str
+    version: str
+    revision: int
+    keys: int
+    size: int  # of the database file
+    hash: str  # of all key-value pairs, as `etcdutl snapshot status` computes it
+
+
+class Copy(msgspec.Struct, frozen=True, kw_only=True):
+    """One copy of an etcd in a store, complete: it is written after the file that it is about was read back."""
+
+    schema: str = COPY_SCHEMA
+    id: str  # etcd-20260131T120000Z
+    cluster: str
+    taken_at: datetime
+    etcd: EtcdState
+    file: str  # the name beside this record
+    size: int  # of the file as it is stored
+    sha256: str  # of the file as it is stored
+    plain_sha256: str  # of the snapshot that it holds
+    recipients: tuple[str, ...] = ()  # age public keys; none means that it is not encrypted
+    hubops_version: str
+
+    @property
+    def encrypted(self) -> bool:
+        return bool(self.recipients)
+
+
+class VolumeSnapshotRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One claim in one run."""
+
+    namespace: str
+    claim: str
+    snapshot: str | None = None  # the VolumeSnapshot's name
+    ready: bool = False
+    size: int | None = None  # that a restore needs
+    took_s: float | None = None
+    error: str | None = None  # the driver's own words
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a restore did not bring back as it was."""
+
+    what: str  # a key's resource and name, a file
+    how: str
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """What a drill restored, and how it compared with what lives."""
+
+    copy: str  # the id of the Copy, or namespace/name of the VolumeSnapshot
+    taken_at: datetime
+    rpo_s: float  # the age of the newest copy when the drill began: what would have been lost
+    rto_s: float  # from the beginning of the fetch until what was restored answered
+    steps: dict[str, float] = {}  # seconds of each step
+    compared: dict[str, int] = {}  # how much was compared: keys, objects, files, bytes
+    changed_since: dict[str, int] = {}  # what changed after the copy was taken, which is no difference
+    differences: tuple[Difference, ...] = ()  # the first ones
+    differences_total: int = 0
+    by_resource: dict[str, int] = {}  # keys of each resource in what was restored
+    unproven: tuple[str, ...] = ()  # what could not be tried, and why
+    server: str | None = None  # version of the API server that was started on it
+
+
+class Promised(msgspec.Struct, frozen=True, kw_only=True):
+    """The objectives as they were when the run was made: whoever judges the journal needs no other configuration."""
+
+    rpo_s: float
+    rto_s: float
+    proven_every_s: float
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of one kind. `reason` says in one sentence why it is not `succeeded`."""
+
+    schema: str = RUN_SCHEMA
+    id: str  # backup-etcd-20260131T120000Z
+    kind: Kind
+    action: Action
+    started_at: datetime
+    finished_at: datetime
+    outcome: Outcome
+    reason: str | None = None
+    alarm: bool = False  # not a failure of this run: what it found must not be taken for a backup
+    host: str = ""
+    hubops_version: str
+    promised: Promised
+    copy: Copy | None = None  # backup and verify of etcd
+    store: str | None = None  # the URL of the store that holds it, without credentials; None: no off-site copy
+    volumes: tuple[VolumeSnapshotRecord, ...] = ()
+    proof: Proof | None = None  # drill
