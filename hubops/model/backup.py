@@ -7,7 +7,7 @@ bytes, durations seconds, times UTC.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -17,6 +17,10 @@ RUN_SCHEMA = "hubops.run/v1"
 Kind = Literal["etcd", "volumes"]
 Action = Literal["backup", "verify", "drill"]
 Outcome = Literal["succeeded", "partial", "failed"]
+
+#: A record may be read that somebody else wrote: a time without its zone, or a duration that no clock has, is refused.
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
 
 
 class EtcdState(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +41,7 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
     schema: str = COPY_SCHEMA
     id: str  # etcd-20260131T120000Z
     cluster: str
-    taken_at: datetime
+    taken_at: Moment
     etcd: EtcdState
     file: str  # the name beside this record
     size: int  # of the file as it is stored
@@ -74,9 +78,9 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What a drill restored, and how it compared with what lives."""
 
     copy: str  # the id of the Copy, or namespace/name of the VolumeSnapshot
-    taken_at: datetime
-    rpo_s: float  # the age of the newest copy when the drill began: what would have been lost
-    rto_s: float  # from the beginning of the fetch until what was restored answered
+    taken_at: Moment
+    rpo_s: Seconds  # the age of the newest copy when the drill began: what would have been lost
+    rto_s: Seconds  # from the beginning of the fetch until what was restored answered
     steps: dict[str, float] = {}  # seconds of each step
     compared: dict[str, int] = {}  # how much was compared: keys, objects, files, bytes
     changed_since: dict[str, int] = {}  # what changed after the copy was taken, which is no difference
@@ -90,9 +94,9 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 class Promised(msgspec.Struct, frozen=True, kw_only=True):
     """The objectives as they were when the run was made: whoever judges the journal needs no other configuration."""
 
-    rpo_s: float
-    rto_s: float
-    proven_every_s: float
+    rpo_s: Seconds
+    rto_s: Seconds
+    proven_every_s: Seconds
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,8 +106,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     id: str  # backup-etcd-20260131T120000Z
     kind: Kind
     action: Action
-    started_at: datetime
-    finished_at: datetime
+    started_at: Moment
+    finished_at: Moment
     outcome: Outcome
     reason: str | None = None
     alarm: bool = False  # not a failure of this run: what it found must not be taken for a backup
@@ -113,4 +117,5 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     copy: Copy | None = None  # backup and verify of etcd
     store: str | None = None  # the URL of the store that holds it, without credentials; None: no off-site copy
     volumes: tuple[VolumeSnapshotRecord, ...] = ()
+    volumes_left_out: int = 0  # more that were ready, and are not in this record because the journal is small
     proof: Proof | None = None  # drill
