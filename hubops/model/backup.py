@@ -65,6 +65,8 @@ class VolumeSnapshotRecord(msgspec.Struct, frozen=True, kw_only=True):
     size: int | None = None  # that a restore needs
     took_s: float | None = None
     error: str | None = None  # the driver's own words
+    skipped: str | None = None  # why none was asked for, where that is no failure
+    proof: Proof | None = None  # drill
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +89,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[Difference, ...] = ()  # the first ones
     differences_total: int = 0
     by_resource: dict[str, int] = {}  # keys of each resource in what was restored
+    sha256: str | None = None  # of a volume: over the names and contents of its files, or of the device
     unproven: tuple[str, ...] = ()  # what could not be tried, and why
     server: str | None = None  # version of the API server that was started on it
 
@@ -112,6 +115,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     alarm: bool = False  # not a failure of this run: what it found must not be taken for a backup
     host: str = ""
+    clock_ahead_s: Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)] = 0.0  # of the API server's, when it was recorded
     hubops_version: str
     promised: Promised
     copy: Copy | None = None  # backup and verify of etcd
