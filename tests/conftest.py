@@ -13,6 +13,7 @@ from hubops.config import KubernetesConfig
 from tests.testbed.bed import Testbed
 from tests.testbed.node.fixture import node_testbed as node_testbed
 from tests.testbed.object_store import ObjectStore
+from tests.testbed.store_faults import StoreFaults
 
 # Property tests are judged by what they find; how long one example takes says only how busy the machine is.
 settings.register_profile("unhurried", deadline=None)
@@ -47,3 +48,11 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSto
 def writer(bare_testbed: Testbed) -> KubeWriter:
     """It may write to the bare testbed."""
     return KubeWriter(KubernetesConfig(kubeconfig=str(bare_testbed.kubeconfig)), deadline=Deadline(300), environ={})
+
+
+@pytest.fixture(scope="session")
+def store_faults(object_store: ObjectStore) -> Iterator[StoreFaults]:
+    """A proxy before `object_store` that lets it fail when a test says so."""
+    proxy = StoreFaults.start(object_store)
+    yield proxy
+    proxy.stop()
