@@ -98,6 +98,7 @@ class VolumeDrillConfig(Strict, frozen=True):
 
     image: str = "busybox:1.36"
     command: tuple[str, ...] = ()  # run in /data; default: read and sum every file
+    run_as: Positive = 65534  # the user that reads, never root; files of block storage are made readable to its group
     claims: Positive = 1  # of each round, those whose last proof is the oldest
     namespace: str = "hubops-drill"  # a scratch namespace, made and removed
     timeout: Duration = Duration(minutes=30)

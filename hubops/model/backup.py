@@ -6,7 +6,7 @@ bytes, durations seconds, times UTC.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -90,6 +90,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     differences_total: int = 0
     by_resource: dict[str, int] = {}  # keys of each resource in what was restored
     sha256: str | None = None  # of a volume: over the names and contents of its files, or of the device
+    proven: tuple[str, ...] = ()  # in words: what may be relied upon
     unproven: tuple[str, ...] = ()  # what could not be tried, and why
     server: str | None = None  # version of the API server that was started on it
 
@@ -121,5 +122,26 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     copy: Copy | None = None  # backup and verify of etcd
     store: str | None = None  # the URL of the store that holds it, without credentials; None: no off-site copy
     volumes: tuple[VolumeSnapshotRecord, ...] = ()
-    volumes_left_out: int = 0  # more that were ready, and are not in this record because the journal is small
+    volumes_left_out: int = 0  # more of them than the journal has room for; those that were ready are left out first
     proof: Proof | None = None  # drill
+
+    @property
+    def at(self) -> datetime:
+        """When it began, by the API server's clock where that was known."""
+        return self.started_at - timedelta(seconds=self.clock_ahead_s)
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """Something in the journal that is no run that this hubops can read."""
+
+    kind: Kind
+    name: str
+    reason: str
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The journal as evidence, and what is promised now for each kind that hubops.yaml backs up."""
+
+    runs: tuple[Run, ...] = ()  # newest first
+    unreadable: tuple[Unreadable, ...] = ()
+    configured: dict[Kind, Promised] = {}
