@@ -87,9 +87,9 @@ class BackupConfig(Strict, frozen=True):
 
 
 class EtcdDrillConfig(Strict, frozen=True):
+    compare: bool = True  # with the live etcd (backup.etcd), every key; false where it cannot be reached from here
     api_server: bool = True  # start kube-apiserver on what was restored, where it is on PATH
     encryption_config: str | None = None  # the API server's --encryption-provider-config, where it has one
-    sample: Positive = 200  # objects that are decoded on both sides
     timeout: Duration = Duration(hours=1)
 
 

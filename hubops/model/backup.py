@@ -89,10 +89,14 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[Difference, ...] = ()  # the first ones
     differences_total: int = 0
     by_resource: dict[str, int] = {}  # keys of each resource in what was restored
+    live_by_resource: dict[str, int] = {}  # and in the live etcd that it was compared with
+    by_namespace: dict[str, int] = {}  # the same of namespaces, the largest ones
+    live_by_namespace: dict[str, int] = {}
     sha256: str | None = None  # of a volume: over the names and contents of its files, or of the device
     proven: tuple[str, ...] = ()  # in words: what may be relied upon
     unproven: tuple[str, ...] = ()  # what could not be tried, and why
     server: str | None = None  # version of the API server that was started on it
+    versions: dict[str, str] = {}  # of the programs that restored it
 
 
 class Promised(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,7 +123,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     clock_ahead_s: Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)] = 0.0  # of the API server's, when it was recorded
     hubops_version: str
     promised: Promised
-    copy: Copy | None = None  # backup and verify of etcd
+    copy: Copy | None = None  # of etcd
     store: str | None = None  # the URL of the store that holds it, without credentials; None: no off-site copy
     volumes: tuple[VolumeSnapshotRecord, ...] = ()
     volumes_left_out: int = 0  # more of them than the journal has room for; those that were ready are left out first

@@ -78,6 +78,10 @@ class Served:
             known = self._known
         return tuple(dict.fromkeys(name for version, kind in known for name in (version, f"{version}/{kind}")))
 
+    def resources(self) -> tuple[Resource, ...]:
+        """What is served now: in the server's order, which puts its own groups before those of CRDs."""
+        return tuple(self._read())
+
     def path(self, item: Mapping[str, Any], *, collection: bool = False) -> str:
         """The path of the object *item*, or of the collection that it belongs to. Raises NotServed."""
         resource = self.resource(item["apiVersion"], item["kind"])
