@@ -11,6 +11,7 @@ from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
 from hubops.config import KubernetesConfig
 from tests.testbed.bed import Testbed
+from tests.testbed.csi import Csi
 from tests.testbed.node.fixture import node_testbed as node_testbed
 from tests.testbed.object_store import ObjectStore
 from tests.testbed.store_faults import StoreFaults
@@ -56,3 +57,11 @@ def store_faults(object_store: ObjectStore) -> Iterator[StoreFaults]:
     proxy = StoreFaults.start(object_store)
     yield proxy
     proxy.stop()
+
+
+@pytest.fixture(scope="session")
+def csi() -> Iterator[Csi]:
+    """An API server with its controllers, where claims get volumes and snapshots of them are taken; no pod runs."""
+    bed = Testbed.start(bare=True, controllers=True)
+    yield Csi.start(bed)
+    bed.stop()

@@ -22,7 +22,7 @@ def node_programs() -> dict[str, Path]:
         print(f"no real node on this machine; missing: {'; '.join(lacking)}")
         return {}
     requirements.provide(print)
-    return build.programs(families=build.OPTIONAL)
+    return build.programs(families=("node",))
 
 
 def up() -> None:
@@ -84,7 +84,7 @@ def main() -> int:
     try:
         match asked.verb:
             case "build":
-                for name, path in (build.programs() | node_programs()).items():
+                for name, path in (build.programs() | build.programs(families=build.CSI) | node_programs()).items():
                     print(f"{name:25} {path}")
             case "up":
                 up()

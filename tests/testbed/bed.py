@@ -74,6 +74,7 @@ class Testbed:
         name: str | None = None,
         *,
         bare: bool = False,
+        controllers: bool = False,
         sample: bool = True,
         kwok: bool = True,
         say: Callable[[str], None] = quiet,
@@ -81,7 +82,8 @@ class Testbed:
         """Start a testbed and wait until it is ready.
 
         With a *name* it stays until `down`; without, it ends with this process. *bare* is etcd and the API server
-        only. *sample* fills it with the healthy platform. Without *kwok* there are no nodes until real ones join.
+        only; *controllers* adds the controller manager to them. *sample* fills it with the healthy platform. Without
+        *kwok* there are no nodes until real ones join.
         """
         sweep()
         programs = build.programs(say, build.CONTROL_PLANE if bare else tuple(build.FAMILIES))
@@ -93,7 +95,7 @@ class Testbed:
         state = State(owner=None if name else myself())
         supervisor = Supervisor(directory, state)
         try:
-            _start_programs(supervisor, programs, bare, kwok)
+            _start_programs(supervisor, programs, bare, controllers, kwok)
             bed = cls(directory, supervisor)
             if sample and not bare:
                 from tests.testbed import sample as healthy
@@ -173,7 +175,9 @@ def running(name: str = BACKGROUND) -> bool:
     return "ready" in state.facts and bool(state.processes) and all(p.alive() for p in state.processes)
 
 
-def _start_programs(supervisor: Supervisor, programs: dict[str, Path], bare: bool, kwok: bool) -> None:
+def _start_programs(
+    supervisor: Supervisor, programs: dict[str, Path], bare: bool, controllers: bool, kwok: bool
+) -> None:
     """Everything that can start at once does; what a program needs of another is waited for first."""
     state = supervisor.state
     if network.available():
@@ -203,9 +207,10 @@ def _start_programs(supervisor: Supervisor, programs: dict[str, Path], bare: boo
         ]
     etcd_ready()
     plane.start_apiserver()()
+    if beside or controllers:
+        later.append(plane.start_controllers())
     if beside:
         later += [
-            plane.start_controllers(),
             plane.start_scheduler(),
             beside.start_kube_state_metrics(),
         ]

@@ -162,7 +162,28 @@ OPTIONAL: dict[str, Family] = {
         ldflags=f"-s -w -X {_COMPONENT}.gitVersion={NODE_KUBERNETES} "
         f"-X {_COMPONENT}.gitMajor=1 -X {_COMPONENT}.gitMinor=34",
     ),
+    # Only for volumes that are provisioned and snapshots of them (tests/testbed/csi.py).
+    "csi-snapshotter": Family(
+        tuple(
+            f"github.com/kubernetes-csi/external-snapshotter/v8/cmd/{name}"
+            for name in ("snapshot-controller", "csi-snapshotter")
+        ),
+        {"snapshot-controller": "snapshot-controller", "csi-snapshotter": "csi-snapshotter"},
+        fits=r"r v8\.",
+        ldflags="-s -w -X main.version=v8.7.0",
+        module="csi",
+    ),
+    "csi-provisioner": Family(
+        ("github.com/kubernetes-csi/external-provisioner/v6/cmd/csi-provisioner",),
+        {"csi-provisioner": "csi-provisioner"},
+        fits=r"r v6\.",
+        ldflags="-s -w -X main.version=v6.4.0",
+        module="csi",
+    ),
+    # Our own: that of kubernetes-csi for folders is in no module that can be had.
+    "csi-driver": Family((".",), {"csi-driver": "csi"}, fits=r"csi-driver 1\.", module="csi"),
 }
+CSI = ("csi-snapshotter", "csi-provisioner", "csi-driver")
 
 DEBIAN: dict[str, DebianProgram] = {
     "prometheus": DebianProgram("prometheus"),
