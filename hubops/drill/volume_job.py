@@ -21,7 +21,8 @@ _ERRORS = """\
 _READ_FILES = f"""\
 cd {DATA} || exit 90
 find . -xdev -type f -print0 2>/dev/null | tr -dc '\\000' | wc -c > /tmp/files
-find . -xdev -type f -exec stat -c %s {{}} + 2>/dev/null | awk '{{ sum += $1 }} END {{ printf "%.0f\\n", sum }}' > /tmp/bytes
+find . -xdev -type f -exec stat -c %s {{}} + 2>/dev/null \\
+  | awk '{{ sum += $1 }} END {{ printf "%.0f\\n", sum }}' > /tmp/bytes
 {{ find . -xdev -type f -print0 2>&3 | sort -z | xargs -0 -r sha256sum 2>&3 \\
   | awk '{{ print }} END {{ print NR > "/tmp/read" }}' | sha256sum > /tmp/sum; }} {_ERRORS}
 """
@@ -44,6 +45,7 @@ class Read:
 
     files: int
     bytes: int
+    read: int  # files
     sha256: str
     problems: int  # files and folders that could not be read
     denied: int  # those of them that the Job's user may not read: no fault of the volume
@@ -67,7 +69,7 @@ def result(message: str) -> Read | None:
     first = tuple(inert(redact(value), limit=200) for key, _, value in lines if key == "error")
     sha256 = told.get("sha256", "")
     complete = problems == 0 and read >= files and len(sha256) == 64
-    return Read(files, size, sha256, problems, denied, first, complete)
+    return Read(files, size, read, sha256, problems, denied, first, complete)
 
 
 def job(

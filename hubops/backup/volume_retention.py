@@ -1,0 +1,40 @@
+"""Which snapshots of claims may go."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+from hubops.backup import snapshots
+from hubops.backup.retention import dropped
+from hubops.backup.snapshots import Snapshot
+from hubops.clients.kube.writer import KubeWriter
+from hubops.config.backup import VolumeBackupConfig
+from hubops.model.backup import Run
+
+
+def droppable(
+    cluster: KubeWriter, settings: VolumeBackupConfig, runs: Iterable[Run], *, now: datetime
+) -> list[Snapshot]:
+    """The snapshots of hubops that its policy no longer keeps, claim by claim, oldest first.
+
+    Only ready ones, and never the newest of a claim, one that a drill is restoring, or one that the newest proof of a
+    claim rests on. Of a claim that is gone those that the policy keeps stay for good: they are all that is left of it.
+    """
+    never = proven(runs) | snapshots.in_drills(cluster)
+    by_claim: dict[tuple[str, str], list[Snapshot]] = defaultdict(list)
+    for each in snapshots.own(cluster):
+        if each.ready and not each.leaving:
+            by_claim[each.of].append(each)
+    return [one for members in by_claim.values() for one in dropped(members, settings.keep, now=now, never=never)]
+
+
+def proven(runs: Iterable[Run]) -> set[str]:
+    """The ids of the snapshots that the newest proof of each claim rests on; *runs* are newest first."""
+    newest: dict[tuple[str, str], str] = {}
+    for run in runs:
+        for each in run.volumes:
+            if run.action == "drill" and each.proof and each.snapshot:
+                newest.setdefault((each.namespace, each.claim), f"{each.namespace}/{each.snapshot}")
+    return set(newest.values())

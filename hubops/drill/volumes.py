@@ -1,0 +1,165 @@
+"""A claim is restored from its newest snapshot into a scratch namespace, and a Job looks at what came back.
+
+What that proves: every byte of the restored volume can be read, or the site's own command found it in order. A sum of
+the live volume cannot be had beside it: it changes while it is read, and since the snapshot was taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from hubops.backup import snapshots
+from hubops.backup.journal import Journal
+from hubops.backup.snapshots import Snapshot
+from hubops.backup.volume_run import recorded
+from hubops.backup.volumes import Say
+from hubops.clients.kube import lease
+from hubops.clients.kube.errors import NotServed
+from hubops.clients.kube.writer import KubeWriter
+from hubops.clients.retry import Deadline
+from hubops.config import Config
+from hubops.config.backup import VolumeBackupConfig
+from hubops.drill import volume_scratch
+from hubops.drill.volume_due import due, restored_before
+from hubops.drill.volume_proof import Used, failure, proof_of, together
+from hubops.drill.volume_restore import Restore, restored
+from hubops.drill.volume_scratch import Scratch
+from hubops.errors import HubopsError, Locked, Permanent, UsageError
+from hubops.model.backup import Outcome, Run, VolumeSnapshotRecord
+from hubops.model.quantity import human_duration
+
+LOCK = "drill-volumes"
+_LONGEST = 24 * 3600.0  # seconds, of a whole run
+#: Seconds for removing what was made; drivers delete a volume within seconds, once its pod is gone.
+_REMOVING = 300.0
+
+
+def _unknown(_namespace: str, _claim: str) -> None:
+    """Nobody has said how much of a live volume is in use."""
+
+
+def drill(config: Config, journal: Journal, *, say: Say, claims: Sequence[str] = (), used: Used = _unknown) -> Run:
+    """Restore the claims whose last drill is the longest ago, or *claims* (namespace/name); the run as recorded.
+
+    *used* tells how many bytes of a live volume are in use, None where that is not known. Raises Locked where another
+    drill is at work, and ConfigError for settings that cannot be used; neither is recorded.
+    """
+    volume_scratch.new(config.drill.volumes.namespace, datetime.now(UTC))  # its name is judged before anything is done
+    cluster = KubeWriter(config.kubernetes, deadline=Deadline(_LONGEST))
+    run = _Drill(config, cluster, journal, say, used)
+    try:
+        lease.make_room(cluster)
+        with lease.held(cluster, LOCK, waiting=partial(_waiting, say), lost=run.lose):
+            run.clear()
+            run.drill(claims)
+    except (Locked, UsageError):
+        raise
+    except HubopsError as error:
+        run.problems.append(run.lost or str(error))
+    except KeyboardInterrupt:
+        run.problems.append("it was interrupted")
+        journal.record(run.record())
+        raise
+    done = run.record()
+    if problem := journal.record(done):
+        say.over("journal", problem)
+    return done
+
+
+def _waiting(say: Say, holder: str) -> None:
+    say("lock", f"{holder} holds it; waiting whether it is alive")
+
+
+@dataclass
+class _Drill:
+    config: Config
+    cluster: KubeWriter
+    journal: Journal
+    say: Say
+    used: Used
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    records: list[VolumeSnapshotRecord] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)  # what could not be removed
+    lost: str = ""
+
+    def lose(self) -> None:
+        self.lost = "the lock of the cluster was lost: its API server did not answer, or somebody took it over"
+        self.cluster.deadline.cancel()
+
+    def clear(self) -> None:
+        """Remove what runs that were killed have left: while this one has the lock, none of it is in use."""
+        for scratch in volume_scratch.leftovers(self.cluster):
+            self._remove(scratch)
+
+    def drill(self, claims: Sequence[str]) -> None:
+        runs = self.journal.runs("volumes")
+        try:
+            found = snapshots.own(self.cluster)
+        except NotServed as error:
+            raise Permanent(f"{error}: are the snapshot controller and its CRDs installed?") from error
+        chosen = due(self.cluster, found, runs, claims=claims, count=self.config.drill.volumes.claims)
+        for snapshot in chosen:
+            self.records.append(self._one(snapshot, restored_before(snapshot, runs)))
+
+    def _one(self, snapshot: Snapshot, before: str | None) -> VolumeSnapshotRecord:
+        claim = f"{snapshot.namespace}/{snapshot.claim}"
+        say = partial(self.say, claim)
+        say(f"restoring {snapshot.name} of {snapshot.taken_at:%Y-%m-%d %H:%M:%SZ}")
+        age = datetime.now(UTC) + self.cluster.clock_offset() - snapshot.taken_at
+        scratch = volume_scratch.new(self.config.drill.volumes.namespace, datetime.now(UTC))
+        proof, error = None, None
+        try:
+            came = restored(self.cluster, Restore(scratch, snapshot, self.config.drill.volumes), say)
+            used = self.used(snapshot.namespace, snapshot.claim)
+            proof = proof_of(snapshot, came, age, before=before, used=used, settings=self.config.drill.volumes)
+            error = failure(proof)
+        except HubopsError as problem:
+            error = snapshots.words(self.lost or str(problem))
+        finally:
+            self._remove(scratch)
+        took = human_duration(timedelta(seconds=proof.rto_s)) if proof else ""
+        self.say.over(claim, f"failed: {error}" if error else f"{snapshot.name} was restored within {took}, and read")
+        return VolumeSnapshotRecord(
+            namespace=snapshot.namespace, claim=snapshot.claim, snapshot=snapshot.name, ready=True, size=snapshot.size,
+            took_s=proof.rto_s if proof else None, error=error, proof=proof,
+        )  # fmt: skip
+
+    def _remove(self, scratch: Scratch) -> None:
+        """With a time of its own: also when this run's is over, or it was interrupted."""
+        cleaner = KubeWriter(self.config.kubernetes, deadline=Deadline(_REMOVING * 2))
+        tell: Callable[[str], None] = partial(self.say, scratch.name)
+        try:
+            left = volume_scratch.remove(cleaner, scratch, tell, within=_REMOVING)
+        except HubopsError as error:
+            left = [str(error)]
+        if left:
+            more = f", and {len(left) - 1} more" if left[1:] else ""
+            self.left.append(f"{scratch.name} is not removed, which the next drill will try: {left[0]}{more}")
+        self.say.over(scratch.name, left[0] if left else "removed")
+
+    def record(self) -> Run:
+        outcome, reason = self._outcome()
+        settings = self.config.backup.volumes or VolumeBackupConfig()
+        run = recorded("drill", self.started, settings, outcome, reason, records=self.records)
+        return together(run)
+
+    def _outcome(self) -> tuple[Outcome, str | None]:
+        failed = [each for each in self.records if each.error]
+        said = [*self.problems, *(f"{each.namespace}/{each.claim}: {each.error}" for each in failed[:3]), *self.left]
+        proven = [each for each in self.records if not each.error]
+        if failed or self.problems or not self.records:
+            return ("partial" if proven else "failed"), "; ".join(said) or "nothing was restored"
+        doubts = [f"{each.namespace}/{each.claim}: {doubt}" for each in proven if (doubt := _doubt(each))]
+        if doubts or self.left:
+            return "partial", "; ".join([*doubts[:3], *self.left])
+        return "succeeded", None
+
+
+def _doubt(record: VolumeSnapshotRecord) -> str:
+    """Why a claim that was restored is not proven to be whole."""
+    proof = record.proof
+    return "" if not proof or proof.proven else "; ".join(proof.unproven[:1])
