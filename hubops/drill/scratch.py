@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hubops.clients.retry import Deadline
-from hubops.drill import tether
+from hubops.clients import tether
 from hubops.errors import ConfigError, Locked, Permanent, UsageError
 from hubops.model.text import inert, redact
 
