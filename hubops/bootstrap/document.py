@@ -27,10 +27,10 @@ class Preflight(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """What would become of one object, and why it cannot be told, or is refused."""
+    """What would become of one object, and why it is replaced or refused, or cannot be told."""
 
     ref: Ref
-    action: Literal["create", "change", "delete", "later", "refused"]
+    action: Literal["create", "change", "replace", "delete", "later", "refused"]
     reason: str
     changes: tuple[Change, ...]
 

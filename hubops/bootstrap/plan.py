@@ -6,20 +6,21 @@ be asked yet, because its kind or namespace comes with the installation, is plan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+from hubops.bootstrap.at_once import at_once
 from hubops.bootstrap.chart_objects import objects_of
 from hubops.bootstrap.difference import between
 from hubops.bootstrap.images import images
 from hubops.bootstrap.planned import ComponentPlan, ObjectPlan, settled
 from hubops.bootstrap.record import Record, Ref, refs
 from hubops.bootstrap.release_plan import release_plan
+from hubops.bootstrap.replacement import replacement
 from hubops.bootstrap.target import Target
 from hubops.clients.helm import Release
-from hubops.clients.kube.errors import Conflict, NotServed, WebhookSilent
+from hubops.clients.kube.errors import Conflict, Immutable, NotServed, WebhookSilent
 from hubops.clients.kube.writer import KubeWriter
 from hubops.errors import Permanent, Retryable, SourceError
 from hubops.stack.render import Rendered
@@ -27,8 +28,6 @@ from hubops.stack.render import Rendered
 Manifest = dict[str, Any]
 #: Kinds that take more with them than was ever installed; a changed setting must not delete them.
 PRECIOUS = ("Namespace", "CustomResourceDefinition", "PersistentVolumeClaim", "PersistentVolume")
-#: Requests at once for the objects of one component.
-_AT_ONCE = 6
 
 
 def plan(
@@ -56,9 +55,8 @@ def _plan(
         made = objects_of(target.template(rendered, chart)) if shown else []
         named = {(each.namespace, each.name): each for each in releases}
         release, fault = release_plan(target, rendered, made, named, record)
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="plan") as pool:
-        definitions = tuple(pool.map(partial(_planned, target.cluster, take_over=True), crds))
-        objects = _objects(target.cluster, rendered, record, pool.map)
+    definitions = tuple(at_once(partial(_planned, target.cluster, take_over=True), crds))
+    objects = _objects(target.cluster, rendered, record)
     pulled = tuple(sorted(set(images([*made, *rendered.objects()]))))
     there = release.status not in ("", "uninstalled") if release else any(each.there for each in objects)
     adopted = record is None and there
@@ -68,12 +66,10 @@ def _plan(
     )
 
 
-def _objects(
-    cluster: KubeWriter, rendered: Rendered, record: Record | None, each: Callable[..., Iterable[ObjectPlan]]
-) -> tuple[ObjectPlan, ...]:
+def _objects(cluster: KubeWriter, rendered: Rendered, record: Record | None) -> tuple[ObjectPlan, ...]:
     """The plans of the manifests' objects, and of those that the record has and the manifests no longer do."""
     wanted = list(rendered.objects())
-    plans = list(each(partial(_planned, cluster), wanted))
+    plans = at_once(partial(_planned, cluster), wanted)
     kept = {ref.key() for ref in refs(wanted)}
     gone = [ref for ref in (record.objects if record else ()) if ref.key() not in kept]
     return (*plans, *map(_gone, gone))
@@ -102,6 +98,8 @@ def _planned(cluster: KubeWriter, item: Manifest, *, take_over: bool = False) ->
     except Conflict as error:
         owned = "hubops does not take fields over: change the manifest, or let their owner give them up"
         return ObjectPlan(ref, "refused", reason=f"{ref}: {error}; {owned}")
+    except Immutable as error:
+        return replacement(cluster, item, live or item, error)
     except Permanent as error:
         if live is None and error.status == 404:
             return ObjectPlan(ref, "later", reason=f"the namespace {ref.namespace} is not there yet")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from hubops.bootstrap.difference import Change
 from hubops.bootstrap.record import Ref
@@ -14,12 +14,13 @@ from hubops.stack.render import Rendered
 
 @dataclass(frozen=True)
 class ObjectPlan:
-    """One object: created, changed, deleted, kept as it is, or not to be asked before `reason` is no more; or refused
-    by the cluster for that `reason`, under the `definition` of its kind, "plural.group", that there is now.
+    """One object: created, changed, deleted, kept as it is; replaced, that is deleted and created, for that `reason`;
+    not to be asked before `reason` is no more; or refused by the cluster for that `reason`, under the `definition` of
+    its kind, "plural.group", that there is now.
     """
 
     ref: Ref
-    action: Literal["create", "change", "delete", "keep", "later", "refused"]
+    action: Literal["create", "change", "replace", "delete", "keep", "later", "refused"]
     changes: tuple[Change, ...] = ()
     reason: str = ""
     definition: str = ""
@@ -27,7 +28,7 @@ class ObjectPlan:
     @property
     def there(self) -> bool:
         """Whether the cluster has it."""
-        return self.action in ("keep", "change")
+        return self.action in ("keep", "change", "replace")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class ReleasePlan:
     values: tuple[Change, ...] = ()
     objects: tuple[ObjectPlan, ...] = ()
     status: str = ""
+    revision: str = ""  # that is the newest now
+    installed: tuple[dict[str, Any], ...] = ()  # the objects of that revision
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,11 @@ class ComponentPlan:
         """All that stands in its way."""
         refused = (each.reason for each in (*self.crds, *self.objects) if each.action == "refused")
         return (*([self.fault] if self.fault else []), *refused)
+
+    @property
+    def installed(self) -> tuple[dict[str, Any], ...]:
+        """The objects of its release, where they are known and stay as they are."""
+        return self.release.installed if self.release and self.release.action == "keep" else ()
 
     @property
     def changes(self) -> bool:

@@ -12,6 +12,8 @@ from hubops.model.text import inert
 Manifest = Mapping[str, Any]
 #: Kinds that have pods.
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
+#: Kinds that are waited for and live in namespaces, which a chart need not name.
+IN_NAMESPACES = (*WORKLOADS, "PersistentVolumeClaim")
 
 
 def ends_by_itself(item: Manifest) -> bool:

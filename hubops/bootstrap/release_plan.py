@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from hubops.bootstrap.at_once import at_once
 from hubops.bootstrap.chart_objects import objects_of, placed
 from hubops.bootstrap.difference import between, of_values
 from hubops.bootstrap.planned import ObjectPlan, ReleasePlan
@@ -21,8 +21,6 @@ from hubops.stack.render import Rendered
 Manifest = dict[str, Any]
 #: Seconds after which a release that is still "pending" is nobody's work any more.
 ABANDONED = 15 * 60.0
-#: Questions at once about the objects of one release.
-_AT_ONCE = 6
 
 
 def release_plan(
@@ -51,7 +49,10 @@ def release_plan(
     changed = values or not current.is_of(pin.name, pin.version)
     broken = current.pending or current.status == "failed" or _missing(target.cluster, installed, namespace)
     action: Literal["repair", "upgrade", "keep"] = "repair" if broken else "upgrade" if changed else "keep"
-    kept = ReleasePlan(name, namespace, action, current.chart, after, values, objects, current.status)
+    kept = ReleasePlan(
+        name, namespace, action, current.chart, after, values, objects, current.status, current.revision,
+        tuple(installed),
+    )  # fmt: skip
     if current.chart_name != pin.name:
         return kept, f"the name {name} is taken in {namespace} by a release of {current.chart}"
     return kept, _alive(current, record, datetime.now(UTC) + target.cluster.clock_offset())
@@ -98,8 +99,7 @@ def _missing(cluster: KubeWriter, installed: Iterable[Manifest], namespace: str)
         except NotServed:
             return False
 
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="plan") as pool:
-        return not all(pool.map(there, lasting))
+    return not all(at_once(there, lasting))
 
 
 def _rendered(before: list[Manifest], after: list[Manifest]) -> tuple[ObjectPlan, ...]:

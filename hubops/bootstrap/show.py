@@ -11,7 +11,8 @@ from hubops.bootstrap.planned import ComponentPlan, ObjectPlan, ReleasePlan
 from hubops.errors import HubopsError, StepFailed
 from hubops.model.text import inert
 
-_SIGNS = {"create": "+", "change": "~", "delete": "-", "later": "+"}
+_SIGNS = {"change": "~", "replace": "-/+", "delete": "-"}
+_COUNTED = ("create", "change", "replace", "delete")
 
 
 def plan_lines(plans: Sequence[ComponentPlan], *, full: bool) -> Iterator[str]:
@@ -25,7 +26,7 @@ def plan_lines(plans: Sequence[ComponentPlan], *, full: bool) -> Iterator[str]:
             yield from (f"  ~ value {change}" for change in each.release.values)
             yield from _objects(each.release.objects, full)
         yield from _objects((*each.crds, *each.objects), full)
-    total = ", ".join(f"{counts[action]} to {action}" for action in ("create", "change", "delete") if counts[action])
+    total = ", ".join(f"{counts[action]} to {action}" for action in _COUNTED if counts[action])
     yield ""
     if pulled := registries(image for each in plans if each.changes for image in each.images):
         yield f"Images come from {', '.join(pulled)}"
@@ -66,8 +67,8 @@ def _objects(objects: Iterable[ObjectPlan], full: bool) -> Iterator[str]:
         kinds = Counter(each.ref.kind for each in new)
         yield "  + " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     for each in objects:
-        if each.action in ("change", "delete"):
-            yield f"  {_SIGNS[each.action]} {each.ref}"
+        if each.action in _SIGNS:
+            yield f"  {_SIGNS[each.action]} {each.ref}{f': {each.reason}' if each.reason else ''}"
             yield from (f"      {change}" for change in each.changes)
         if each.action == "keep" and each.reason:
             yield f"  = {each.ref}: {each.reason}"

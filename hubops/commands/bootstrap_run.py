@@ -192,6 +192,7 @@ def installing(run: Run, timeout: Duration) -> Iterator[Installation]:
 def install(run: Run, timeout: Duration, *, rollback: bool) -> int:
     from hubops.bootstrap.graph import run as graph
     from hubops.bootstrap.show import outcome_lines
+    from hubops.bootstrap.upgrade import upgrade
     from hubops.clients.kube import lease
 
     cluster, stop = run.target.cluster, threading.Event()
@@ -204,7 +205,7 @@ def install(run: Run, timeout: Duration, *, rollback: bool) -> int:
         lease.held(cluster, "bootstrap", waiting=_say_waiting, lost=lambda: _lost(stop, installation)),
     ):
         run.records.read()
-        step = partial(_told, installation, installation.upgrade if rollback else installation.install)
+        step = partial(_told, installation, partial(upgrade, installation) if rollback else installation.install)
         # One at a time where it can go back, so that what failed is the only thing that changed.
         at_once = 1 if rollback else AT_ONCE
         outcome = graph(needs, lambda name: step(by_name[name]), at_once=at_once, stop=stop, cancel=installation.cancel)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hubops.errors import Exit
@@ -51,7 +54,7 @@ def test_what_never_gets_ready_goes_back(world: World) -> None:
     done = world.run("upgrade", "--yes", "--timeout", "4s")
     assert done.returncode == Exit.CRITICAL, done.stdout + done.stderr
     assert f"Failed: paint: Deployment {world.paint}/{world.paint}: 1 of 2 pods updated (after 4 s)" in done.stdout
-    assert "paint-1.0.0 is back" in done.stdout
+    assert "; back as before: paint-1.0.0\n" in done.stdout
     assert version(world) == "1.0.0"
     status: dict[str, Any] = world.deployments()[world.paint]["status"]
     assert status["readyReplicas"] == 2
@@ -61,6 +64,76 @@ def test_what_never_gets_ready_goes_back(world: World) -> None:
     world.write(version="1.2.0")
     assert world.run("upgrade", "--yes").returncode == Exit.OK
     assert version(world) == "1.2.0"
+
+
+def test_a_gate_that_fails_brings_chart_and_manifests_back(world: World) -> None:
+    """Changed objects, replaced ones, removed ones and new ones; those that others live in stay, and are named."""
+    stack = stand_ins.STACK.replace("values: [paint", "manifests: [tins.yaml]\n    values: [paint")
+    world.write(stack=stack, tins=tin("tin", "closed") + tin("old", "dry") + shelf("wood"))
+    world.installed()
+    before = tins(world)
+    world.repository.add(stand_ins.paint(world.group, "1.1.0", field="gloss"))
+    annex = f"\n---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: annex-{world.mark}}}\n"
+    wanted = {
+        "stack": stack.replace("gates: [objects-applied]", "gates: [objects-applied, metrics-api-answers]", 1),
+        "tins": tin("tin", "open", "handle: left") + tin("new", "wet") + shelf("steel") + annex,
+    }
+    world.write(version="1.1.0", **wanted)
+    try:
+        with unsimulated(world):
+            done = world.run("upgrade", "--yes", "--timeout", "8s")
+        assert done.returncode == Exit.CRITICAL, done.stdout + done.stderr
+        failure = "Failed: paint: APIService v1beta1.metrics.k8s.io is missing (after 8 s)"
+        assert f"{failure}; back as before: paint-1.0.0, 4 objects of its manifests\n" in done.stdout
+        assert f"  not back: Namespace annex-{world.mark}: it is new, and others may live in it by now\n" in done.stdout
+        assert f"  not back: CustomResourceDefinition colors.{world.group}: older ones could not" in done.stdout
+        assert version(world) == "1.0.0"
+        assert tins(world) == before
+        record = json.loads(world.records()["paint"])
+        assert (record["complete"], record["version"]) == (False, "1.0.0")
+        names = {each["name"].removesuffix(f"-{world.mark}") for each in record["objects"]}
+        assert names == {"tin", "old", "shelf", "annex"}
+
+        world.write(version="1.1.0", tins=wanted["tins"], stack=stack)
+        assert world.run("upgrade", "--yes").returncode == Exit.OK
+        assert version(world) == "1.1.0"
+        assert set(tins(world)) == {"tin", "new", "shelf"}
+        assert "Nothing to change." in world.installed().stdout
+    finally:
+        world.bed.api.delete(named(world, "v1", "Namespace", "annex"))
+        world.bed.api.delete(named(world, "storage.k8s.io/v1", "StorageClass", "shelf"))
+
+
+def named(world: World, version: str, kind: str, name: str) -> dict[str, Any]:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": f"{name}-{world.mark}"}}
+
+
+def tin(name: str, lid: str, *lines: str) -> str:
+    data = "".join(f"\n  {line}" for line in (f"lid: {lid}", *lines))
+    metadata = f"{{name: {name}, namespace: paint-MARK, labels: {{tin: here}}}}"
+    return f"\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {metadata}\ndata:{data}\n"
+
+
+def shelf(made_of: str) -> str:
+    head = "apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: shelf-MARK}"
+    return f"\n---\n{head}\nprovisioner: kubernetes.io/no-provisioner\nparameters: {{of: {made_of}}}\n"
+
+
+def tins(world: World) -> dict[str, Any]:
+    """What the manifests of `paint` have made, as far as it was applied."""
+    found = {each["metadata"]["name"]: each["data"] for each in
+             world.bed.api.list("ConfigMap", world.paint, labelSelector="tin")}  # fmt: skip
+    made = world.bed.api.get("StorageClass", None, f"shelf-{world.mark}")
+    return found | ({"shelf": made["parameters"]} if made else {})
+
+
+@contextmanager
+def unsimulated(world: World) -> Iterator[None]:
+    """A node that kwok does not simulate: gates are held to be possible then."""
+    node = named(world, "v1", "Node", "real")
+    world.bed.api.apply(node)
+    yield
+    world.bed.api.delete(node)
 
 
 def test_a_step_that_fails_tells_what_stands_in_its_way(world: World) -> None:

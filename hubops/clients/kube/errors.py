@@ -41,5 +41,13 @@ class Conflict(Permanent):
     """Somebody else owns a field with another value, or has changed the object in the meantime."""
 
 
+class Immutable(Permanent):
+    """The object has another value in one of these `fields`, which is never changed in an object that is there."""
+
+    def __init__(self, message: str, *, fields: tuple[str, ...], status: int | None = None) -> None:
+        super().__init__(message, status=status)
+        self.fields = fields
+
+
 class AlreadyExists(Permanent):
     """There is an object of that name."""

@@ -10,7 +10,7 @@ import msgspec
 from hubops.clients import answer
 from hubops.clients.http import Response
 from hubops.clients.kube.envelope import MAGIC, status_message
-from hubops.clients.kube.errors import Denied, Expired, PlainHttp, Unauthorized
+from hubops.clients.kube.errors import Denied, Expired, Immutable, PlainHttp, Unauthorized
 from hubops.errors import Permanent, SourceError
 from hubops.model.text import inert
 
@@ -21,12 +21,27 @@ _FORBIDDEN = re.compile(r'User "(?P<user>[^"]*)" cannot (?P<verb>[\w:-]+) resour
 _WRONG_FIELD = b"failed to create typed patch object"
 #: How it says that an admission webhook refused an object (the JSON of its Status has the quotes escaped).
 _DENIED = re.compile(rb'admission webhook \\"([^"\\]+)\\" denied the request')
+#: How validation says of a field that it is what it is for as long as the object lives; there is no reason code for it.
+_IMMUTABLE = re.compile(
+    r"immutable|updates? to .{1,400} (?:is|are) forbidden|may not (?:be )?changed?\b|cannot change roleRef",
+    re.IGNORECASE,
+)
 #: How Go's net/http answers on a port that speaks TLS.
 _PLAIN_HTTP = b"Client sent an HTTP request to an HTTPS server"
 
 
+class _Cause(msgspec.Struct, frozen=True):
+    field: str = ""
+    message: str = ""
+
+
+class _Details(msgspec.Struct, frozen=True):
+    causes: tuple[_Cause, ...] = ()
+
+
 class _Status(msgspec.Struct, frozen=True):
     message: str
+    details: _Details | None = None
 
 
 def refusal(response: Response, wanted: str) -> SourceError:
@@ -49,6 +64,8 @@ def refusal(response: Response, wanted: str) -> SourceError:
     error = answer.refusal(response, SERVER)
     if _WRONG_FIELD in response.body:  # answered with 500, but no other attempt will be taken
         return Permanent(str(error), status=422)
+    if status == 422 and (fields := _immutable(response)):
+        return Immutable(str(error), fields=fields, status=status)
     return error
 
 
@@ -70,6 +87,18 @@ def _denied(response: Response, webhook: bytes) -> Denied:
         said = str(answer.refusal(response, SERVER))
     name = inert(webhook.decode("utf-8", "replace"), limit=120)
     return Denied(inert(said, limit=600), webhook=name, status=response.status)
+
+
+def _immutable(response: Response) -> tuple[str, ...]:
+    """The fields that an invalid object wants to change and that nobody can; none where anything else is wrong too."""
+    try:
+        details = msgspec.json.decode(response.body, type=_Status).details
+    except msgspec.DecodeError:
+        return ()
+    causes = details.causes if details else ()
+    if not all(_IMMUTABLE.search(each.message) for each in causes):
+        return ()
+    return tuple(dict.fromkeys(inert(each.field, limit=100) for each in causes))
 
 
 def _readable(response: Response) -> Response:
