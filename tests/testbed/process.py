@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -219,15 +220,22 @@ def state_home() -> Path:
 
 
 def sweep() -> list[str]:
-    """Clean up after owners that died without doing so; returns the names of what was cleaned."""
+    """Clean up after owners that died without doing so; returns the names of what was cleaned.
+
+    One at a time: several that begin at once would take the same folders from under each other.
+    """
     swept = []
-    for directory in sorted(state_home().glob("*/")):
-        if not (directory / STATE_FILE).exists():
-            continue
-        owner = State.load(directory).owner
-        if owner and not owner.alive():
-            clean(directory)
-            swept.append(directory.name)
+    state_home().mkdir(parents=True, exist_ok=True)
+    with (state_home() / ".sweeping").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for directory in sorted(state_home().glob("*/")):
+            try:
+                owner = State.load(directory).owner
+            except FileNotFoundError:  # about to be made, or being removed by its owner
+                continue
+            if owner and not owner.alive():
+                clean(directory)
+                swept.append(directory.name)
     return swept
 
 

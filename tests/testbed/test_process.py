@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,19 @@ def test_programs_die_with_a_killed_owner_and_the_next_run_cleans_up(
     poll(lambda: not sleeper.alive(), "the sleeper killed with its owner", 5)
     assert sweep() == ["run-1"]
     assert not directory.exists()
+
+
+def test_each_is_cleaned_up_once_by_all_who_begin_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    gone = Process("owner", os.getpid(), myself().started + 1)
+    names = [f"run-{number}" for number in range(40)]
+    for name in names:
+        Supervisor(state_home() / name, State(owner=gone)).log("program").write_text("said\n")
+    with ThreadPoolExecutor(4) as pool:
+        swept = [name for found in pool.map(lambda _: sweep(), range(4)) for name in found]
+    assert sorted(swept) == sorted(names)
 
 
 def test_a_program_without_owner_outlives_its_starter_until_it_is_cleaned_up(tmp_path: Path) -> None:
