@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from hubops.engine.probe import Undecided, probe
+from hubops.engine.probe import Absent, Undecided, probe
 from hubops.engine.probes import evidence, pods
 from hubops.engine.view import View
 from hubops.model.finding import Evidence, Hit, Ref, Value
@@ -14,13 +14,15 @@ _LINES = 'sum by (namespace) (count_over_time({namespace=~".+"}[3h]'
 _NOW = f"logql:{_LINES}))"
 _YESTERDAY = f"logql:{_LINES} offset 24h))"
 _WINDOW = timedelta(hours=3)
+#: How far the hours of yesterday reach back.
+_PAST = timedelta(hours=27)
 
 
 #: Programs that read the logs of containers, as their charts name the DaemonSet.
 _COLLECTORS = ("promtail", "alloy", "fluent-bit", "fluentd", "vector", "otel")
 
 
-@probe(needs=(_NOW, _YESTERDAY, "pods"), uses=("daemonsets",))
+@probe(needs=(_NOW, _YESTERDAY, "pods"), uses=("daemonsets", "namespaces"))
 def logs_stopped(view: View, *, lines: int) -> Iterator[Hit]:
     """Namespaces without a line in the last three hours that had *lines* in the same hours of yesterday.
 
@@ -28,6 +30,8 @@ def logs_stopped(view: View, *, lines: int) -> Iterator[Hit]:
     finding: then the way of the logs is broken, and not the namespaces.
     """
     now, yesterday = _counted(view, _NOW), _counted(view, _YESTERDAY)
+    if not yesterday and any(now.values()) and (new := _new_logging(view)):
+        raise Absent(f"the namespace {new} of the log collector is from today: there is no yesterday to compare with")
     if not yesterday:
         raise Undecided("Loki has no lines of yesterday with a label namespace: there is nothing to compare with")
     expected = {name: count for name, count in yesterday.items() if count >= lines and _running(view, name)}
@@ -60,6 +64,17 @@ def _collectors(view: View) -> tuple[Ref, ...]:
     """What brings logs to Loki: when that is broken, this is why they stopped."""
     found = (item for item in view.objects.daemonsets if any(name in item.name for name in _COLLECTORS))
     return tuple(Ref("DaemonSet", item.name, item.namespace) for item in found)
+
+
+def _new_logging(view: View) -> str:
+    """The namespace of the log collectors where it is so new that it cannot have had logs then; else nothing.
+
+    Not the collectors' own age: whoever exchanges them, or Loki, and loses its past on the way, has to know.
+    """
+    homes = {ref.namespace for ref in _collectors(view)}
+    found = [item for item in view.objects.namespaces if item.name in homes]
+    young = [item.name for item in found if not pods.longer_than(view, item.metadata.creation_timestamp, _PAST)]
+    return young[0] if len(young) == len(homes) == 1 else ""
 
 
 def _evidence(view: View, namespace: str, count: float) -> Evidence:
