@@ -12,6 +12,7 @@ from hubops.clients.retry import Deadline
 from hubops.config import KubernetesConfig
 from tests.testbed.bed import Testbed
 from tests.testbed.csi import Csi
+from tests.testbed.node.fixture import node_csi as node_csi
 from tests.testbed.node.fixture import node_testbed as node_testbed
 from tests.testbed.object_store import ObjectStore
 from tests.testbed.store_faults import StoreFaults

@@ -25,10 +25,13 @@ from tests.testbed.process import poll
 DRIVER = "folders.csi.example.com"
 #: The StorageClass and the VolumeSnapshotClass of the driver.
 CLASS = "folders"
+#: Its StorageClass whose claims get a volume when a pod is scheduled that uses them, which needs a node.
+LATE_CLASS = "folders-when-used"
 CRDS = Path(__file__).parents[1] / "crds" / "external-snapshotter.yaml"
 SNAPSHOTS = "snapshot.storage.k8s.io/v1"
 #: The sidecars end when their driver does; in a cluster kubelet starts them again.
 _SIDECARS = ("csi-snapshotter", "csi-provisioner")
+_REGISTRATION = Path("/var/lib/kubelet/plugins_registry") / f"{DRIVER}-reg.sock"
 _HURRY = ["--retry-interval-start=200ms", "--retry-interval-max=1s", "--kube-api-qps=100", "--kube-api-burst=200"]
 
 
@@ -61,9 +64,8 @@ class Csi:
         program = build.programs(families=("csi-driver",))["csi-driver"]
         argv: list[str | Path] = [program, f"--folder={self.folder}", f"--name={DRIVER}", f"--socket={self.socket}"]
         if isinstance(self.bed, NodeTestbed):
-            plugins = Path("/var/lib/kubelet/plugins_registry")
-            self.bed.machine.run("mkdir", "-p", plugins)
-            argv += [f"--node={self.bed.node}", f"--registration={plugins / f'{DRIVER}-reg.sock'}"]
+            self.bed.machine.run("mkdir", "-p", _REGISTRATION.parent)
+            argv += [f"--node={self.bed.node}", f"--registration={_REGISTRATION}"]
             self.bed.machine.start("csi-driver", argv)
         else:
             self.run.start("csi-driver", [str(each) for each in argv])
@@ -78,15 +80,9 @@ class Csi:
         for name, own in flags.items():
             self.run.start(name, [str(programs[name]), f"--kubeconfig={self.bed.kubeconfig}", *_HURRY, *own])
 
-    def claim(
-        self, namespace: str, name: str, *, snapshot: str | None = None, size: str = "64Mi", **labels: str
-    ) -> Path:
+    def claim(self, namespace: str, name: str, *, snapshot: str | None = None, **labels: str) -> Path:
         """Make a claim, empty or from a VolumeSnapshot beside it; returns the folder of its volume when it is bound."""
-        source = {"dataSource": _reference("VolumeSnapshot", snapshot)} if snapshot else {}
-        spec = {"accessModes": ["ReadWriteOnce"], "storageClassName": CLASS,
-                "resources": {"requests": {"storage": size}}, **source}  # fmt: skip
-        metadata = {"namespace": namespace, "name": name, "labels": labels}
-        self.bed.api.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec})
+        self.bed.api.apply(claim(namespace, name, CLASS, snapshot, labels))
         self._wait(lambda: self._volume(namespace, name) is not None, f"claim {namespace}/{name} bound")
         return self.files(namespace, name)
 
@@ -105,9 +101,7 @@ class Csi:
 
     def snapshot(self, namespace: str, name: str, claim: str) -> Path:
         """Take a VolumeSnapshot of a claim; returns the folder of what is in it when it is ready."""
-        spec = {"volumeSnapshotClassName": CLASS, "source": {"persistentVolumeClaimName": claim}}
-        metadata = {"namespace": namespace, "name": name}
-        self.bed.api.apply({"apiVersion": SNAPSHOTS, "kind": "VolumeSnapshot", "metadata": metadata, "spec": spec})
+        self.bed.api.apply(snapshot(namespace, name, claim))
         self._wait(lambda: self.status(namespace, name).get("readyToUse", False), f"snapshot {namespace}/{name} ready")
         return self.copy(namespace, name)
 
@@ -173,6 +167,9 @@ class Csi:
             self._wait(partial(self._gone, kind), f"every {kind} gone")
         for name in ("snapshot-controller", *_SIDECARS, "csi-driver"):
             self.run.stop(name)
+        if isinstance(self.bed, NodeTestbed):
+            # kubelet forgets the driver.
+            self.bed.machine.run("rm", "-f", _REGISTRATION)
         for obj in (*_CLASSES, *load(CRDS)):
             api.delete(obj)
         self._wait(lambda: not api.has_group(SNAPSHOTS.partition("/")[0]), "the snapshot CRDs gone")
@@ -195,13 +192,40 @@ class Csi:
 _OURS: dict[str, Callable[[Object], bool]] = {
     "VolumeSnapshot": lambda spec: spec.get("volumeSnapshotClassName") == CLASS,
     "VolumeSnapshotContent": lambda spec: spec["driver"] == DRIVER,
-    "PersistentVolumeClaim": lambda spec: spec.get("storageClassName") == CLASS,
+    "PersistentVolumeClaim": lambda spec: spec.get("storageClassName") in (CLASS, LATE_CLASS),
     "PersistentVolume": lambda spec: spec.get("csi", {}).get("driver") == DRIVER,
 }
 
 
-def _reference(kind: str, name: str) -> Object:
-    return {"apiGroup": SNAPSHOTS.partition("/")[0], "kind": kind, "name": name}
+def claim(
+    namespace: str, name: str, storage_class: str, snapshot: str | None = None, labels: dict[str, str] | None = None
+) -> Object:
+    """A claim of *storage_class*, empty or with what *snapshot* kept."""
+    source: Object = {}
+    if snapshot:
+        source = {"dataSource": {"apiGroup": SNAPSHOTS.partition("/")[0], "kind": "VolumeSnapshot", "name": snapshot}}
+    spec = {"accessModes": ["ReadWriteOnce"], "storageClassName": storage_class,
+            "resources": {"requests": {"storage": "64Mi"}}, **source}  # fmt: skip
+    metadata = {"namespace": namespace, "name": name, "labels": labels or {}}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+
+
+def snapshot(namespace: str, name: str, claim: str) -> Object:
+    """A VolumeSnapshot of *claim*."""
+    spec = {"volumeSnapshotClassName": CLASS, "source": {"persistentVolumeClaimName": claim}}
+    metadata = {"namespace": namespace, "name": name}
+    return {"apiVersion": SNAPSHOTS, "kind": "VolumeSnapshot", "metadata": metadata, "spec": spec}
+
+
+def _storage_class(name: str, binding: str) -> Object:
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": name},
+        "provisioner": DRIVER,
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": binding,
+    }
 
 
 _CLASSES: tuple[Object, ...] = (
@@ -211,14 +235,8 @@ _CLASSES: tuple[Object, ...] = (
         "metadata": {"name": DRIVER},
         "spec": {"attachRequired": False, "podInfoOnMount": False, "volumeLifecycleModes": ["Persistent"]},
     },
-    {
-        "apiVersion": "storage.k8s.io/v1",
-        "kind": "StorageClass",
-        "metadata": {"name": CLASS},
-        "provisioner": DRIVER,
-        "reclaimPolicy": "Delete",
-        "volumeBindingMode": "Immediate",
-    },
+    _storage_class(CLASS, "Immediate"),
+    _storage_class(LATE_CLASS, "WaitForFirstConsumer"),
     {
         "apiVersion": SNAPSHOTS,
         "kind": "VolumeSnapshotClass",

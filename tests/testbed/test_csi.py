@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.testbed.csi import CLASS, SNAPSHOTS, Csi
+from tests.testbed.csi import Csi, snapshot
 from tests.testbed.process import poll
 
 SPACE = "default"
@@ -20,9 +20,7 @@ def healed(csi: Csi) -> Iterator[None]:
 
 
 def take(csi: Csi, name: str, claim: str) -> None:
-    spec = {"volumeSnapshotClassName": CLASS, "source": {"persistentVolumeClaimName": claim}}
-    metadata = {"namespace": SPACE, "name": name}
-    csi.bed.api.apply({"apiVersion": SNAPSHOTS, "kind": "VolumeSnapshot", "metadata": metadata, "spec": spec})
+    csi.bed.api.apply(snapshot(SPACE, name, claim))
 
 
 def error(csi: Csi, name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.testbed.csi import Csi
 from tests.testbed.node import requirements
 from tests.testbed.node.bed import NodeTestbed
 
@@ -21,3 +22,11 @@ def node_testbed() -> Iterator[NodeTestbed]:
     bed = NodeTestbed.with_node()
     yield bed
     bed.stop()
+
+
+@pytest.fixture(scope="module")
+def node_csi(node_testbed: NodeTestbed) -> Iterator[Csi]:
+    """On the real node, claims whose volumes pods mount; all of it is gone after the tests of the module."""
+    csi = Csi.start(node_testbed)
+    yield csi
+    csi.stop()

@@ -13,8 +13,6 @@ import (
 	"log"
 	"net"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
 	"google.golang.org/grpc"
@@ -49,11 +47,7 @@ func main() {
 		registration.RegisterRegistrationServer(plugins, plugin{name: *name, socket: *socket})
 		serve(plugins, *registrar)
 	}
-	end := make(chan os.Signal, 1)
-	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
-	<-end
-	// So that kubelet forgets the driver.
-	os.Remove(*registrar)
+	select {}
 }
 
 func serve(server *grpc.Server, socket string) {
