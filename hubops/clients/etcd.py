@@ -28,9 +28,13 @@ _NEEDED = "etcdctl and etcdutl, 3.5 or newer, save and check snapshots of etcd (
 _DESCRIBED = re.compile(r'"error":"((?:[^"\\]|\\.)*)"')
 _PASSING = re.compile(
     r"context deadline exceeded|connection refused|connection reset|i/o timeout|no leader|unavailable|broken pipe"
-    r"|leader changed|too many requests|\bEOF\b",
+    r"|leader changed|too many requests|\bEOF\b|required revision is a future revision",
     re.IGNORECASE,
 )
+
+
+class Compacted(Permanent):
+    """The revision that was asked for is gone: an etcd keeps old ones for a few minutes only."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,12 +145,17 @@ class Etcdctl:
         timeout = deadline.bound(deadline.seconds)
         self._run(endpoint, ["snapshot", "save", str(path), f"--command-timeout={timeout:.0f}s"], timeout=timeout)
 
-    def _run(self, endpoint: str, words: Sequence[str], *, timeout: float) -> str:
+    def get(self, endpoint: str, key: str, *flags: str, timeout: float) -> str:
+        """What `etcdctl get` answers about *key*, as JSON; raises Compacted, too."""
+        words = ["get", "--write-out", "json", f"--command-timeout={timeout:.0f}s", *flags]
+        return self._run(endpoint, words, "--", key, timeout=timeout + _ANSWER)
+
+    def _run(self, endpoint: str, words: Sequence[str], *rest: str, timeout: float) -> str:
         tls = self._tls if endpoint.startswith("https://") else ()
-        running = Running([self._path, *words, "--endpoints", endpoint, *tls], self._environment)
+        running = Running([self._path, *words, "--endpoints", endpoint, *tls, *rest], self._environment)
         code, said, complained = running.result(timeout)
         if code:
-            raise _failure(f"{endpoint}: etcdctl {' '.join(words[:2])}", complained)
+            raise _failure(f"{endpoint}: {running.name}", complained)
         return said
 
 
@@ -206,6 +215,8 @@ def complaint(complained: str) -> str:
 
 def _failure(what: str, complained: str) -> SourceError:
     said = complaint(complained)
+    if "required revision has been compacted" in complained:
+        return Compacted(f"{what}: {said}")
     kind = Retryable if _PASSING.search(complained) and "tls: " not in complained else Permanent
     return kind(f"{what}: {said}")
 

@@ -51,12 +51,12 @@ class Comparison:
             self.differences.append(Difference(what=inert(what, limit=300), how=inert(how, limit=300)))
 
 
-def compare(restored: Keys, live: Keys | None, at: int, names: Names) -> Comparison:
+def compare(restored: Keys, live: Keys | None, at: int, names: Names, *, into: Comparison | None = None) -> Comparison:
     """Compare all keys; *at* is the revision of the copy, and *restored* is read there. Without *live* count alone.
 
-    Raises what the two raise while they are read.
+    Raises what the two raise while they are read; *into* then has what was compared before.
     """
-    result = Comparison()
+    result = into or Comparison()
     for old, new in _joined(restored, live or ()):
         entry = old or new
         assert entry is not None

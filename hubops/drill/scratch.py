@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from hubops.clients.retry import Deadline
 from hubops.clients import tether
+from hubops.clients.retry import Deadline
 from hubops.errors import ConfigError, Locked, Permanent, UsageError
 from hubops.model.text import inert, redact
 
@@ -76,7 +76,7 @@ class Scratch:
         """
         name = Path(argv[0]).name
         log = self.folder / f"{name}.log"
-        with log.open("wb") as file:
+        with open(log, "wb", opener=_private) as file:
             child = subprocess.Popen(
                 [sys.executable, "-I", tether.__file__, str(os.getpid()), *argv],
                 stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, cwd=self.folder,
@@ -84,8 +84,8 @@ class Scratch:
                 start_new_session=True,  # ^C reaches hubops alone
                 umask=0o077,
             )  # fmt: skip
-        with (self.folder / _PROCESSES).open("a") as file_of_pids:
-            file_of_pids.write(f"{child.pid} {_started(child.pid)}\n")
+        with open(self.folder / _PROCESSES, "a", opener=_private) as pids:
+            pids.write(f"{child.pid} {_started(child.pid)}\n")
         program = Program(name, child, log)
         self._programs.append(program)
         return program
@@ -95,6 +95,10 @@ class Scratch:
         for program in reversed(self._programs):
             program.end()
         _remove(self.folder)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 @contextmanager
