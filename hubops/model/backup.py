@@ -39,7 +39,7 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
     """One copy of an etcd in a store, complete: it is written after the file that it is about was read back."""
 
     schema: str = COPY_SCHEMA
-    id: str  # etcd-20260131T120000Z
+    id: str  # etcd-20260131T120000Z-9f3c: two machines may begin in the same second
     cluster: str
     taken_at: Moment
     etcd: EtcdState
@@ -48,6 +48,7 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str  # of the file as it is stored
     plain_sha256: str  # of the snapshot that it holds
     recipients: tuple[str, ...] = ()  # age public keys; none means that it is not encrypted
+    begins: bool = False  # the etcd was restored or made anew, as an operator said: nothing older is compared with it
     hubops_version: str
 
     @property
