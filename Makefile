@@ -11,6 +11,9 @@ HUBOPS := $(VENV)/bin/hubops
 step = @start=$$(date +%s); printf '==> %s\n' "$(1)"; ( $(2) ) || { code=$$?; printf '==> %s: FAILED\n' "$(1)"; exit $$code; }; \
        printf '==> %s: %s s\n' "$(1)" "$$(( $$(date +%s) - start ))"
 
+# Tests start hubops thousands of times: what Python compiled is kept, whatever the machine's own setting.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo demo-snapshot test lint bench schema golden clean
 
 demo: $(VENV)/installed
@@ -22,7 +25,7 @@ test: $(VENV)/installed-dev
 	$(call step,mypy,$(VENV)/bin/mypy)
 	$(call step,import-linter,$(VENV)/bin/lint-imports)
 	$(call step,programs of the testbed,$(PYTHON) -m tests.testbed build)
-	$(call step,pytest,$(PYTHON) -m pytest $(PYTEST_ARGS))
+	$(call step,pytest,$(PYTHON) -m pytest -n auto --maxprocesses 4 $(PYTEST_ARGS))
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports

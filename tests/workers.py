@@ -1,0 +1,50 @@
+"""How several workers share the tests (`pytest -n 2`, as in `make test`); one process alone is not affected.
+
+Files that use the same servers go to one worker, so that these start once; every other file goes by itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+#: What uses the same servers, by how the names of its files begin. What takes longest begins first, so that nobody
+#: waits for it at the end.
+TOGETHER = {
+    "the healthy platform": (
+        "tests/bootstrap/test_gates_monitoring.py",
+        "tests/collect/",
+        "tests/end_to_end/",
+        "tests/test_deploy.py",
+        "tests/testbed/test_",
+    ),
+    "bootstrap": ("tests/bootstrap/",),
+    "stack": ("tests/stack/",),
+    "a real node": ("tests/testbed/node/",),
+}
+
+
+def unit(nodeid: str) -> str:
+    """What the test of this name shares a worker with: a key of TOGETHER, or its file."""
+    return next((name for name, files in TOGETHER.items() if nodeid.startswith(files)), nodeid.partition("::")[0])
+
+
+class ByServers(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Hands out one unit after the other, in the order in which the tests stand."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServers:
+    config.option.loadscopereorder = False  # it would begin what has the most tests, however short they are
+    return ByServers(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        first = list(TOGETHER)
+        items.sort(key=lambda item: first.index(name) if (name := unit(item.nodeid)) in TOGETHER else len(first))
