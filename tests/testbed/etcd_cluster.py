@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -42,8 +43,11 @@ class EtcdCluster:
         self.access = Access(endpoints, self.pki.certificate, self._user.certificate, self._user.key)
 
     @classmethod
-    def start(cls, folder: Path, members: int = 1) -> Self:
-        """A new, empty etcd that keeps everything in *folder*, which is made and, by `end`, removed."""
+    def start(cls, folder: Path, members: int = 1, settings: Mapping[str, object] | None = None) -> Self:
+        """A new, empty etcd that keeps everything in *folder*, which is made and, by `end`, removed.
+
+        *settings* are flags of etcd, as {"quota-backend-bytes": 2**24}, beside or in place of the usual ones.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         addresses = [(f"https://127.0.0.1:{free_port()}", f"https://127.0.0.1:{free_port()}") for _ in range(members)]
         all_members = tuple(Member(f"etcd-{index}", *pair) for index, pair in enumerate(addresses))
@@ -51,7 +55,7 @@ class EtcdCluster:
         serving = cluster.pki.sign("etcd-server", addresses=("127.0.0.1", "localhost"))
         program = str(build.programs(families=("etcd",))["etcd"])
         for member in all_members:
-            flags = cluster._flags(member, serving)
+            flags = cluster._flags(member, serving) | dict(settings or {})
             cluster.supervisor.start(member.name, [program, *(f"--{key}={value}" for key, value in flags.items())])
         for member in all_members:
             cluster._wait(member)

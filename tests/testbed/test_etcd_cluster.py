@@ -66,6 +66,16 @@ def test_without_most_of_its_members_it_has_no_leader(three: EtcdCluster) -> Non
     poll(lambda: three.leader() is not None, "a leader again", 20)
 
 
+def test_one_of_one_member_takes_settings_and_ends_without_a_trace(tmp_path: Path) -> None:
+    small = EtcdCluster.start(tmp_path / "one", settings={"quota-backend-bytes": 2**20})
+    written = [etcdctl(small.access, "put", f"key-{index}", "x" * 100_000).returncode for index in range(12)]
+    assert written[0] == 0
+    assert written[-1] != 0
+    assert "NOSPACE" in etcdctl(small.access, "alarm", "list").stdout
+    small.end()
+    assert not (tmp_path / "one").exists()
+
+
 def test_the_testbeds_own_etcd_gives_a_snapshot_to_who_has_its_certificate(
     tmp_path: Path, bare_testbed: Testbed
 ) -> None:
