@@ -19,8 +19,8 @@ TOGETHER = {
         "tests/end_to_end/",
         "tests/test_deploy",
     ),
-    "faults": ("tests/testbed/test_",),
-    "bootstrap": ("tests/bootstrap/",),
+    "faults": ("tests/testbed/test_faults", "tests/testbed/test_runbook"),
+    "bootstrap": ("tests/bootstrap/test_", "tests/bootstrap/gates/"),
     "stack": ("tests/stack/",),
     "node": ("tests/testbed/node/",),
 }
