@@ -14,8 +14,8 @@ from hubops.clients.retry import Deadline, retrying
 from hubops.errors import Permanent
 from hubops.model.etcd_keys import Entry
 
-#: Keys at a time; PageSize asks for fewer where they are large.
-_MOST = 1000
+#: Keys at a time, as many as kubectl asks for; PageSize asks for fewer where they turn out to be large.
+_MOST = 500
 _TIMEOUT = 60.0  # seconds for one page
 
 
