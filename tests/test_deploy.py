@@ -20,10 +20,12 @@ READER = Path(__file__).parents[1] / "deploy" / "reader.yaml"
 
 
 def granted() -> set[tuple[str, str, str]]:
+    """The rights to a group, a resource or a named one of it, and a verb."""
     rules = yaml.safe_load(READER.read_text(encoding="utf-8"))["rules"]
     return {
-        (group, resource, verb)
+        (group, resource + name, verb)
         for rule in rules
+        for name in ("/" + name if name else "" for name in rule.get("resourceNames", [""]))
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
@@ -34,7 +36,8 @@ def test_the_role_grants_what_the_checks_need_and_nothing_else() -> None:
     needs = needs_of(catalog.load().of_round("daily"), Config())
     lists = {(BY_PLURAL[plural].group, plural, "list") for plural in needs.kinds}
     lists |= {(name.partition(".")[2], name.partition(".")[0], "list") for name in needs.custom}
-    assert granted() == lists | {("", "pods/log", "get"), ("", "services/proxy", "get")}
+    others = {"pods/log", "services/proxy", "configmaps/journal-etcd", "configmaps/journal-volumes"}
+    assert granted() == lists | {("", name, "get") for name in others}
 
 
 def test_the_role_is_enough(testbed: Testbed) -> None:

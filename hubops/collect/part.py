@@ -9,6 +9,7 @@ import msgspec
 
 from hubops.errors import SourceError
 from hubops.model.alerting import AlertmanagerStatus, RuleGroup, Silence
+from hubops.model.backup import Recorded
 from hubops.model.hosts import Host
 from hubops.model.kube.kinds import Objects
 from hubops.model.snapshot import Alert, ContainerLog, LogLine, Sample, not_installed
@@ -40,6 +41,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[RuleGroup, ...] = ()
     hosts: tuple[Host, ...] = ()
     load_balancers: dict[str, tuple[str, ...]] = {}
+    journal: Recorded = Recorded()
     container_logs: tuple[ContainerLog, ...] = ()
     read: tuple[str, ...] = ()
     unread: dict[str, str] = {}

@@ -20,6 +20,8 @@ from hubops.collect.container_logs import EVIDENCE as CONTAINER_LOGS
 from hubops.collect.container_logs import read_container_logs
 from hubops.collect.hosts import EVIDENCE as HOSTS
 from hubops.collect.hosts import read_hosts
+from hubops.collect.journal import EVIDENCE as JOURNAL
+from hubops.collect.journal import joined, read_journal
 from hubops.collect.metrics import CLOCKS_DIFFER
 from hubops.collect.objects import SOURCE as KUBERNETES
 from hubops.collect.objects import read_objects
@@ -114,17 +116,22 @@ def _at_once(reader: Reader, tasks: Mapping[str, Callable[[], SourceRead]]) -> d
 
 
 def _objects(reader: Reader) -> tuple[str, ...]:
-    return (*sorted(reader.needs.kinds), *sorted(reader.needs.custom))
+    """What is asked of the API server."""
+    journal = [JOURNAL] if reader.needs.journal else []
+    return (*sorted(reader.needs.kinds), *sorted(reader.needs.custom), *journal)
 
 
 def _read_kubernetes(reader: Reader, client: KubeClient) -> SourceRead:
     """The objects; none of them where the API server cannot be reached, and only then it has failed."""
     began = time.monotonic()
+    journal = Ahead(partial(read_journal, client, reader.config.backup)) if reader.needs.journal else None
     try:
         part = read_objects(client, reader.needs, deadline=reader.deadline, progress=reader.progress)
     except ClusterUnreachable as error:
         source = said(KUBERNETES, "failed", str(error), began, url=client.server)
         return SourceRead(part=nothing(_objects(reader), str(error)), source=source, unreachable=error)
+    if journal:
+        part = joined(part, journal.result())
     status, reason = status_of(part)
     status = "partial" if status == "failed" else status
     return SourceRead(part=part, source=said(KUBERNETES, status, reason, began, url=client.server))
@@ -178,6 +185,7 @@ def _snapshot(cluster: str, at: datetime, ahead: timedelta, reads: Mapping[str, 
         rules=prometheus.rules,
         hosts=hosts.hosts,
         load_balancers=hosts.load_balancers,
+        journal=kubernetes.journal,
         container_logs=logs.container_logs,
         sources=tuple(_noted(source, remarks) for source in sources if source),
         read=tuple(name for part in parts.values() for name in part.read),

@@ -28,6 +28,7 @@ _CALLED = {
     "alertmanager-status": "configuration of Alertmanager",
     "rules": "rules of Prometheus",
     "hosts": "hosts of the platform",
+    "journal": "journal of backups and drills",
     CONTAINER_LOGS: "logs of troubled containers",
 }
 _WIDTH = 80

@@ -51,6 +51,8 @@ def _examined(view: View, evidence: str) -> int:
             return sum(len(group.rules) for group in view.snapshot.rules)
         case "hosts":
             return len(view.snapshot.hosts)
+        case "journal":
+            return len(view.snapshot.journal.runs) + len(view.snapshot.journal.configured)
         case "container-logs":
             return len(view.snapshot.container_logs)
         case _:

@@ -62,6 +62,7 @@ def needs_of(checks: Iterable[Check], config: Config, probes: Mapping[str, Probe
         alertmanager_status="alertmanager-status" in names,
         rules="rules" in names,
         hosts="hosts" in names,
+        journal="journal" in names,
         container_logs="container-logs" in names,
     )
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from typing import get_args
 
 from hubops.config import Config
 from hubops.engine.needs import enabled, needs_of, required
 from hubops.engine.parameters import parameter_sets
 from hubops.engine.probe import Probe
 from hubops.engine.probes import PROBES
+from hubops.model.backup import Kind
 from hubops.model.check import Check
 from hubops.model.diagnosis import Dependents, Right
 from hubops.model.kube.kinds import BY_PLURAL
@@ -21,6 +23,10 @@ _SOURCES = {
     "alerts": "alertmanager", "silences": "alertmanager", "alertmanager-status": "alertmanager",
 }  # fmt: skip
 CONTAINER_LOGS = Right(verb="get", resource="pods/log")
+#: The journal is two ConfigMaps, which are named: no other is hubops' business.
+JOURNAL = tuple(
+    Right(verb="get", resource="configmaps", namespace="hubops", name=f"journal-{kind}") for kind in get_args(Kind)
+)
 SERVICES = Right(verb="list", resource="services")
 
 #: The Service of each source that is reached through the API server, as namespace and "name:port"; None where it is
@@ -55,6 +61,9 @@ def rights(used: Mapping[str, Dependents], ways: Ways, not_served: Set[str] = fr
                 found[right].append(checks)
         elif name == "container-logs":
             found[CONTAINER_LOGS].append(checks)
+        elif name == "journal":
+            for right in JOURNAL:
+                found[right].append(checks)
         elif name not in not_served and name != "hosts":  # those are no objects of the cluster
             found[_to_list(name)].append(checks)
     return {right: _together(found[right]) for right in sorted(found)}
@@ -65,7 +74,7 @@ def _evidence(needs: Needs) -> Iterator[str]:
     flags = {
         "promql": needs.promql, "rules": needs.rules, "logql": needs.logql, "alerts": needs.alerts,
         "silences": needs.silences, "alertmanager-status": needs.alertmanager_status,
-        "container-logs": needs.container_logs,
+        "container-logs": needs.container_logs, "journal": needs.journal,
     }  # fmt: skip
     yield from (name for name, wanted in flags.items() if wanted)
 

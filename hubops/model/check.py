@@ -9,7 +9,7 @@ import msgspec
 Severity = Literal["critical", "warning", "info"]
 #: Worst first.
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
-Round = Literal["daily", "weekly", "monthly"]
+Round = Literal["daily", "weekly", "monthly", "backup", "drill"]
 
 
 class RefLabels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

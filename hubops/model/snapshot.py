@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from hubops.model.alerting import AlertmanagerStatus, RuleGroup, Silence
+from hubops.model.backup import Recorded
 from hubops.model.hosts import Host
 from hubops.model.kube.kinds import Objects
 
@@ -92,6 +93,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     - "alerts", "silences" (without expired ones) and "alertmanager-status" (in `alertmanager`), of Alertmanager;
     - "rules", the rule groups of Prometheus;
     - "hosts", what this machine saw of the platform's hosts, with `load_balancers` to hold their addresses against;
+    - "journal", what hubops recorded of its backups and drills, and what hubops.yaml promises of them;
     - "container-logs".
 
     What could not be read is in `unread` under the same name with its reason; what nobody asked for is in neither.
@@ -113,6 +115,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rules: tuple[RuleGroup, ...] = ()
     hosts: tuple[Host, ...] = ()
     load_balancers: dict[str, tuple[str, ...]] = {}  # addresses of those that the cluster knows by name only
+    journal: Recorded = Recorded()
     container_logs: tuple[ContainerLog, ...] = ()
     sources: tuple[Source, ...] = ()
     read: tuple[str, ...] = ()
@@ -133,4 +136,5 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     alertmanager_status: bool = False
     rules: bool = False
     hosts: bool = False
+    journal: bool = False
     container_logs: bool = False

@@ -8,6 +8,7 @@ silences: []        # {id, matchers: [{name, value, is_regex, is_equal}], starts
 alertmanager: null  # {inhibit_rules: [{source, target, equal}], receivers, route, ...}: model.alerting
 hosts: []           # {name, addresses, canonical, failed, reason, certificate, status, unknown}: model.hosts
 load_balancers: {}  # name of a load balancer -> its addresses
+journal: {}         # {runs: [newest first], configured: {etcd: {rpo_s, ...}}, unreadable}: model.backup.Recorded
 rules: []           # {name, interval, rules: [{name, type, health, last_error, severity, annotations}]}
 container_logs: []  # {namespace, pod, container, lines: [{text, at}], origin}
 series: []          # {series: 'up{job="a"}', values: '1x10'}: promtool's notation, a step every five minutes,
@@ -33,6 +34,7 @@ from hubops.config import Config
 from hubops.engine.needs import needs_of
 from hubops.engine.parameters import render
 from hubops.model.alerting import AlertmanagerStatus, RuleGroup, Silence
+from hubops.model.backup import Recorded
 from hubops.model.check import Check
 from hubops.model.hosts import Host
 from hubops.model.kube.kinds import BY_NAME, BY_PLURAL, Objects
@@ -77,6 +79,7 @@ class Fixture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     rules: tuple[RuleGroup, ...] = ()
     hosts: tuple[Host, ...] = ()
     load_balancers: dict[str, tuple[str, ...]] = {}
+    journal: Recorded = Recorded()
     container_logs: tuple[ContainerLog, ...] = ()
     series: tuple[Series, ...] = ()
     at: str = "2d"
@@ -101,7 +104,8 @@ def snapshot(fixture: Fixture, checks: list[Check]) -> Snapshot:
     metrics = promtool.evaluate(asked, series, fixture.at, fixture.taken_at)
     logs, lines = _loki(fixture, checks)
     logs |= _loki_of_probes(fixture, needs.logql - logs.keys())
-    read = {*BY_PLURAL, "alerts", "silences", "alertmanager-status", "rules", "hosts", "container-logs", *needs.custom}
+    others = {"alerts", "silences", "alertmanager-status", "rules", "hosts", "journal", "container-logs"}
+    read = {*BY_PLURAL, *others, *needs.custom}
     read |= {f"promql:{query}" for query in metrics} | {f"logql:{query}" for query in logs}
     return Snapshot(
         hubops_version="0",
@@ -119,6 +123,7 @@ def snapshot(fixture: Fixture, checks: list[Check]) -> Snapshot:
         rules=fixture.rules,
         hosts=fixture.hosts,
         load_balancers=fixture.load_balancers,
+        journal=fixture.journal,
         container_logs=fixture.container_logs,
         read=tuple(sorted(read - fixture.unread.keys())),
         unread=fixture.unread,

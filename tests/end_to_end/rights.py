@@ -34,9 +34,12 @@ def kinds() -> list[str]:
 
 
 def rules(*without: str) -> list[Rule]:
-    """Reading of all `kinds` and of the monitoring by way of the API server, but for those *without*."""
+    """Reading of all `kinds`, the monitoring by way of the API server and the journal, but for those *without*."""
     others = ["pods/log", "services/proxy"]
     given = [_rule("", name) for name in others if name not in without]
+    if "journal" not in without:
+        names = ["journal-etcd", "journal-volumes"]
+        given.append({"apiGroups": [""], "resources": ["configmaps"], "resourceNames": names, "verbs": ["get"]})
     for kind in kinds():
         plural, _, group = kind.removeprefix("raw:").partition(".")
         if kind not in without:

@@ -37,6 +37,14 @@ def test_without_any_one_kind(hubops: Program, testbed: Testbed) -> None:
             assert f"may not list {plural}" in done.check(check)["reason"]
 
 
+def test_without_the_journal(hubops: Program, testbed: Testbed) -> None:
+    account = testbed.service_account("default", "no-journal", *rules("journal"))
+    done = hubops.json("daily", kubeconfig=account)
+    assert (done.code, done.report["findings"]) == (3, [])
+    assert done.ids("unknown") == blind("journal")
+    assert "may not get configmaps" in done.check("backup-too-old")["reason"]
+
+
 def test_without_any_rights(hubops: Program, testbed: Testbed) -> None:
     account = testbed.service_account("default", "nothing")
     full = testbed.service_account("default", "everything", *rules())
@@ -79,8 +87,12 @@ def test_with_all_rights_and_no_more(hubops: Program, testbed: Testbed) -> None:
     events = audited()
     assert {event["verb"] for event in events} == {"get", "list"}
     asked = {event["objectRef"]["resource"] for event in events if "objectRef" in event}
-    assert asked <= wanted | {"endpointslices"}
+    assert asked <= wanted | {"endpointslices", "configmaps"}
     assert "secrets" not in asked
+    maps = [event for event in events if event.get("objectRef", {}).get("resource") == "configmaps"]
+    # The journal of hubops' own runs, by name; nobody else's ConfigMap, and no list of them.
+    assert {(event["verb"], event["objectRef"]["namespace"]) for event in maps} == {("get", "hubops")}
+    assert {event["objectRef"]["name"] for event in maps} == {"journal-etcd", "journal-volumes"}
 
 
 def test_a_kind_that_is_not_served(hubops: Program, testbed: Testbed) -> None:

@@ -148,6 +148,16 @@ class KubeClient:
 
         return read_all(fetch)
 
+    def config_map(self, namespace: str, name: str) -> dict[str, Any] | None:
+        """The ConfigMap as JSON; None where there is none of that name, or no such namespace."""
+        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/configmaps/{quote(name, safe='')}"
+        try:
+            return body_as(self._get(Request(path=path), "get configmaps"), dict[str, Any], SERVER)
+        except Permanent as error:
+            if error.status == 404:
+                return None
+            raise
+
     def proxy(self, namespace: str, service: str, port: str, headers: Mapping[str, str] | None = None) -> ServiceProxy:
         """The way to a Service through the API server; *service* is "https:name" for one that speaks TLS."""
         return ServiceProxy(self._session, namespace, service, port, headers)

@@ -8,6 +8,9 @@ from hubops.engine.probes.alerts_inhibited import critical_alert_inhibited, inhi
 from hubops.engine.probes.alerts_lasting import warning_alert_firing
 from hubops.engine.probes.apiservices import apiservice_unavailable
 from hubops.engine.probes.attachments import volume_attachment_stuck
+from hubops.engine.probes.backups import backup_alarm, backup_failed, backup_too_old
+from hubops.engine.probes.backups_copies import backup_not_encrypted, backup_not_offsite, backup_size_jumped
+from hubops.engine.probes.backups_proven import recovery_objective_missed, restore_failed, restore_unproven
 from hubops.engine.probes.budgets import pdb_blocks_drain, pdb_overlap, pdb_selects_nothing
 from hubops.engine.probes.capacity import node_pods_nearly_full
 from hubops.engine.probes.capacity_spare import capacity_without_one_node
@@ -69,6 +72,12 @@ from hubops.engine.probes.zones import zone_down, zones_unequal
 PROBES: dict[str, Probe] = {
     "alert_without_runbook": alert_without_runbook,
     "apiservice_unavailable": apiservice_unavailable,
+    "backup_alarm": backup_alarm,
+    "backup_failed": backup_failed,
+    "backup_not_encrypted": backup_not_encrypted,
+    "backup_not_offsite": backup_not_offsite,
+    "backup_size_jumped": backup_size_jumped,
+    "backup_too_old": backup_too_old,
     "capacity_without_one_node": capacity_without_one_node,
     "certificate_expires_soon": certificate_expires_soon,
     "coredns_errors": coredns_errors,
@@ -128,6 +137,9 @@ PROBES: dict[str, Probe] = {
     "pv_released": pv_released,
     "pvc_pending": pvc_pending,
     "pvc_resize_stuck": pvc_resize_stuck,
+    "recovery_objective_missed": recovery_objective_missed,
+    "restore_failed": restore_failed,
+    "restore_unproven": restore_unproven,
     "rollout_stuck": rollout_stuck,
     "rule_group_failing": rule_group_failing,
     "service_without_endpoints": service_without_endpoints,
