@@ -71,10 +71,15 @@ class Journal:
                 found = decode(item for kind in KINDS if (item := self._cluster.read(_map(kind))))
         except _AWAY as error:
             problem = str(error)
+        here = self.waiting()
+        unreadable = (*found.unreadable, *here.unreadable)
+        return Recorded(runs=newest_first((*here.runs, *found.runs)), unreadable=unreadable), problem
+
+    def waiting(self) -> Recorded:
+        """What waits on this machine."""
         waiting, unreadable = self._spool.waiting()
         maps = decode({**_map(kind), "data": runs} for kind, runs in waiting.items())
-        none = (*found.unreadable, *maps.unreadable, *unreadable)
-        return Recorded(runs=newest_first((*maps.runs, *found.runs)), unreadable=none), problem
+        return Recorded(runs=maps.runs, unreadable=(*maps.unreadable, *unreadable))
 
     def _deliver(self, new: dict[Kind, dict[str, str]]) -> str | None:
         """Write *new* and what waits; what was written no longer waits. None, or why not all could be written."""

@@ -43,16 +43,28 @@ class Round:
     def run(self) -> tuple[Report, Exit]:
         """The report, and the exit code of the public contract that belongs to it. Raises as `read_cluster` does."""
         started = time.monotonic()
-        snapshot = _snapshot(self.options, self.config, needs_of(self.checks, self.config))
+        snapshot = self.read()
+        report = self.judge(snapshot, started)
+        if unreachable(snapshot):
+            return report, Exit.UNREACHABLE
+        return report, self.code(report)
+
+    def read(self) -> Snapshot:
+        """What the checks need: from the live cluster, or from the file that the options name."""
+        return _snapshot(self.options, self.config, needs_of(self.checks, self.config))
+
+    def judge(self, snapshot: Snapshot, started: float) -> Report:
+        """The report on *snapshot* of a round that *started* at this time of the monotonic clock."""
         if self.narrowed:
             filters.verify(self.narrowed, snapshot, self.config.team_label)
         outcome = runner.run(snapshot, self.checks, self.config)
         outcome, narrowed = filters.narrow(outcome, self.narrowed, snapshot, self.config.team_label)
         duration, problems = round(time.monotonic() - started, 3), self.catalog.problems
-        report = verdict.build(self.name, snapshot, outcome, duration_s=duration, problems=problems, narrowed=narrowed)
-        if unreachable(snapshot):
-            return report, Exit.UNREACHABLE
-        return report, Exit.USAGE if problems else verdict.exit_code(report, self.options.fail_on)
+        return verdict.build(self.name, snapshot, outcome, duration_s=duration, problems=problems, narrowed=narrowed)
+
+    def code(self, report: Report) -> Exit:
+        """The exit code of the public contract for *report*; a check that cannot be used is wrong usage."""
+        return Exit.USAGE if self.catalog.problems else verdict.exit_code(report, self.options.fail_on)
 
     def name_problems(self) -> None:
         """Name the check files and settings that cannot be used on standard error."""

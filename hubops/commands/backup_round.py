@@ -1,0 +1,137 @@
+"""What `hubops backup` and `hubops drill` share: runs, one kind after the other, and the round over their journal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+import msgspec
+
+from hubops import __version__
+from hubops.commands import flow
+from hubops.commands.options import Options
+from hubops.config import Config
+from hubops.deliver.steps import Steps
+from hubops.engine.probes import PROBES
+from hubops.errors import ClusterUnreachable, ConfigError, Exit, HubopsError
+from hubops.model.backup import Kind, Recorded, Run
+from hubops.model.check import Check
+from hubops.model.quantity import human_duration
+from hubops.model.snapshot import Snapshot, Source
+
+if TYPE_CHECKING:
+    from hubops.backup.journal import Journal
+    from hubops.engine.catalog import Catalog
+
+Name = Literal["backup", "drill"]
+#: One run of a kind, as it was recorded.
+Take = Callable[[Config, "Journal", Steps], Run]
+
+#: Seconds that a run may take and still be recorded; each kind has its own, much shorter time.
+_LONGEST = 24 * 3600.0
+#: Seconds for one request about the journal: a backup must not wait for a cluster that is about to be lost.
+_PATIENCE = 5.0
+#: The folder below `backup.directory` in which runs wait that the cluster could not take yet.
+SPOOL = "journal"
+
+
+def open_journal(config: Config) -> Journal:
+    """The journal of the cluster, or what this machine keeps of it where there is no way to the cluster."""
+    from hubops.backup.journal import Journal
+    from hubops.clients.kube.writer import KubeWriter
+    from hubops.clients.retry import Deadline
+
+    timeout = min(config.kubernetes.timeout, type(config.kubernetes.timeout)(seconds=_PATIENCE))
+    spool = Path(config.backup.directory) / SPOOL
+    try:
+        cluster = KubeWriter(msgspec.structs.replace(config.kubernetes, timeout=timeout), deadline=Deadline(_LONGEST))
+    except (ConfigError, ClusterUnreachable) as error:
+        click.echo(f"hubops: what is recorded waits in {spool}: {error}", err=True)
+        return Journal(None, spool)
+    return Journal(cluster, spool)
+
+
+def run_kinds(name: Name, options: Options, takes: Mapping[Kind, Take]) -> int:
+    """Do all of *takes*, deliver one report on their kinds, and return one exit code.
+
+    A kind that cannot even begin (settings, another run at work) keeps no other from its run. What failed, or succeeded
+    in part, is critical, whatever the checks of the site say. Raises what kept the only kind from beginning.
+    """
+    prepared = flow.prepare(name, options, lambda catalog: _checks(catalog, name, tuple(takes)))
+    journal = open_journal(prepared.config)
+    runs: list[Run] = []
+    hindered: dict[Kind, HubopsError] = {}
+    with Steps() as steps:
+        for kind, take in takes.items():
+            try:
+                runs.append(take(prepared.config, journal, steps))
+            except HubopsError as error:
+                hindered[kind] = error
+                steps.over(kind, f"not begun: {error}")
+                continue
+            steps.over(kind, _ended(runs[-1]))
+    if not runs:
+        raise next(iter(hindered.values()))
+    started = time.monotonic()
+    snapshot = _with(_read(prepared), runs, journal, tuple(takes))
+    report = prepared.judge(snapshot, started)
+    flow.deliver(report, prepared.outputs, prepared.runbooks)
+    prepared.name_problems()
+    for kind, error in hindered.items():
+        click.echo(f"hubops: {kind}: {error}", err=True)
+    return _code(prepared, prepared.code(report), runs, hindered)
+
+
+def _code(prepared: flow.Round, judged: Exit, runs: list[Run], hindered: Mapping[Kind, HubopsError]) -> Exit:
+    if prepared.options.fail_on == "never":
+        return judged
+    if judged is Exit.CRITICAL or any(run.outcome != "succeeded" or run.alarm for run in runs):
+        return Exit.CRITICAL
+    return next((error.exit_code for error in hindered.values()), judged)
+
+
+def _checks(catalog: Catalog, name: Name, kinds: tuple[Kind, ...]) -> tuple[Check, ...]:
+    """The checks of the round; those that look at more than the journal are about volumes."""
+    checks = catalog.of_round(name)
+    if "volumes" in kinds:
+        return checks
+    return tuple(check for check in checks if check.probe and PROBES[check.probe].needs == ("journal",))
+
+
+def _ended(run: Run) -> str:
+    took = human_duration(run.finished_at - run.started_at)
+    return f"{run.outcome} after {took}" + (f": {run.reason}" if run.reason else "")
+
+
+def _read(prepared: flow.Round) -> Snapshot:
+    """What the round needs of the cluster; nothing but why, where it cannot be reached."""
+    try:
+        return prepared.read()
+    except (ClusterUnreachable, ConfigError) as error:
+        return Snapshot(
+            hubops_version=__version__,
+            cluster=prepared.config.cluster or "unknown",
+            taken_at=datetime.now(UTC),
+            sources=(Source(name="kubernetes", status="failed", reason=str(error)),),
+        )
+
+
+def _with(snapshot: Snapshot, runs: list[Run], journal: Journal, kinds: tuple[Kind, ...]) -> Snapshot:
+    """*snapshot* with the journal of *kinds*, and in it the *runs* just made and those that still wait here."""
+    from hubops.backup.entries import newest_first
+
+    waiting = journal.waiting()
+    known = newest_first((*runs, *waiting.runs, *snapshot.journal.runs))
+    found = snapshot.journal
+    recorded = Recorded(
+        runs=tuple(run for run in known if run.kind in kinds),
+        unreadable=tuple(each for each in found.unreadable if each.kind in kinds),
+        configured={kind: promised for kind, promised in found.configured.items() if kind in kinds},
+    )
+    read = dict.fromkeys((*snapshot.read, "journal"))
+    unread = {name: why for name, why in snapshot.unread.items() if name != "journal"}
+    return msgspec.structs.replace(snapshot, journal=recorded, read=tuple(read), unread=unread)
