@@ -1,7 +1,8 @@
 """Removes what an installation has made, in the reverse of its order, and leaves what is not its own to destroy.
 
 Custom resource definitions stay, since deleting one deletes every object of its kind; claims stay, since they are data;
-and a namespace stays as long as a claim or a pod is in it.
+and a namespace stays as long as a claim or a pod is in it. Definitions that a chart has among its templates are Helm's:
+they go with the release, and whoever is asked about that is told before.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ from functools import partial
 
 from msgspec.structs import replace
 
+from hubops.bootstrap.chart_objects import objects_of
 from hubops.bootstrap.gate import Verdict, awaited, passed, waiting
 from hubops.bootstrap.record import Record, Records, Ref
 from hubops.bootstrap.target import Target
 from hubops.clients.helm import Release
 from hubops.clients.kube.errors import NotServed
+from hubops.clients.kube.writer import FIELD_MANAGER
 from hubops.clients.retry import Deadline
 
 #: Deleted first, because it is what keeps others from being changed, or last, because others live in it.
 _ORDER = {"ValidatingWebhookConfiguration": 0, "MutatingWebhookConfiguration": 0, "Namespace": 2}
+#: With "keep", Helm leaves an object of a release that it uninstalls.
+_POLICY = "helm.sh/resource-policy"
 
 
 def to_remove(records: Records, releases: Sequence[Release]) -> list[tuple[Record, Release | None]]:
@@ -37,17 +42,37 @@ def _depth(name: str, records: Records) -> int:
     return 1 + max((_depth(need, records) for need in record.needs), default=0) if record else 0
 
 
+def taken_along(target: Target, release: Release) -> list[str]:
+    """The custom resource definitions that Helm deletes with *release*, by their names. Raises SourceError."""
+    made = objects_of(target.helm.manifest(release.name, release.namespace))
+    definitions = (item["metadata"] for item in made if item["kind"] == "CustomResourceDefinition")
+    return sorted(each["name"] for each in definitions if (each.get("annotations") or {}).get(_POLICY) != "keep")
+
+
 @dataclass
 class Removal:
-    """One run; `kept` says what was left, and why."""
+    """One run over the components of a cluster."""
 
     target: Target
     records: Records
     timeout: float  # seconds for one component
     say: Callable[[str, str], None]  # component, what it is doing
     over: Callable[[str, str], None]  # component, how it ended
-    kept: list[str] = field(default_factory=list)
+    _kept: list[str] = field(default_factory=list)
     _writing: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def kept(self) -> list[str]:
+        """What was left, and why. Raises SourceError."""
+        found = self.target.cluster.find("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+        ours = [
+            each
+            for each in found
+            if any(f.get("manager") == FIELD_MANAGER for f in each["metadata"].get("managedFields") or [])
+        ]
+        groups = ", ".join(sorted({each["spec"]["group"] for each in ours}))
+        reason = "deleting one deletes every object of its kind"
+        return [*self._kept, *([f"{len(ours)} CustomResourceDefinitions of {groups}: {reason}"] if ours else [])]
 
     def remove(self, record: Record, release: Release | None) -> None:
         """Remove one component, and forget it once it is gone. Raises StepFailed where something does not go."""
@@ -63,16 +88,14 @@ class Removal:
             say(f"helm uninstall {release.name}")
             self.target.helm.uninstall(release.name, release.namespace, timeout=deadline.remaining())
         awaited(partial(self._gone, [ref for ref in record.objects if ref.kind != "Namespace"]), deadline, say)
-        for ref in record.objects:
-            if ref.kind == "Namespace":
-                self._remove_namespace(ref, deadline, say)
+        self._remove_namespaces([ref for ref in record.objects if ref.kind == "Namespace"], deadline, say)
         with self._writing:
             self.records.forget(record.component)
         self.over(record.component, "removed")
 
     def _delete(self, ref: Ref) -> None:
         if ref.kind == "CustomResourceDefinition":
-            self.kept.append(f"{ref}: deleting it would delete every object of its kind")
+            self._kept.append(f"{ref}: deleting it would delete every object of its kind")
             return
         try:
             self.target.cluster.delete(ref.item())
@@ -90,13 +113,17 @@ class Removal:
                 return waiting(f"{ref} is still there" + (f"; its finalizers: {holds}" if holds else ""))
         return passed("")
 
-    def _remove_namespace(self, ref: Ref, deadline: Deadline, say: Callable[[str], None]) -> None:
-        if reason := self._in_use(ref.name):
-            self.kept.append(f"{ref}: {reason}")
-            return
-        say(f"deleting {ref}")
-        self._delete(ref)
-        awaited(partial(self._gone, [ref]), deadline, say)
+    def _remove_namespaces(self, refs: Sequence[Ref], deadline: Deadline, say: Callable[[str], None]) -> None:
+        """All at once: each takes seconds to be emptied by its controller."""
+        gone = []
+        for ref in refs:
+            if reason := self._in_use(ref.name):
+                self._kept.append(f"{ref}: {reason}")
+                continue
+            say(f"deleting {ref}")
+            self._delete(ref)
+            gone.append(ref)
+        awaited(partial(self._gone, gone), deadline, say)
 
     def _in_use(self, namespace: str) -> str:
         """Why *namespace* is not to be deleted; empty where nothing of value is in it."""

@@ -95,7 +95,7 @@ def upgrade(options: Options, yes: bool, timeout: Duration, **flags: Any) -> int
 @with_selection
 def destroy(options: Options, named: str | None, timeout: Duration, **flags: Any) -> int:
     """Remove what hubops has installed, last first. Claims, CRDs and namespaces in use stay, and are named."""
-    from hubops.bootstrap.remove import to_remove
+    from hubops.bootstrap.remove import taken_along, to_remove
 
     run = prepare(options, **flags)
     chosen = {each.name for each in run.components}
@@ -110,6 +110,8 @@ def destroy(options: Options, named: str | None, timeout: Duration, **flags: Any
     for record, release in found:
         of_chart = f", release {release.name} of {release.chart}" if release else ""
         click.echo(f"{record.component}: {len(record.objects)} objects{of_chart}")
+        if release and (gone := taken_along(run.target, release)):
+            click.echo(f"  with it Helm deletes {', '.join(gone)}: every object of these kinds, whosever it is")
     question = f"Remove all this from {run.target.cluster.server}? The cluster's name"
     if (named or click.prompt(question)) != run.site.cluster:
         raise UsageError("that is not the name of this cluster in hubops.yaml; nothing was removed")
