@@ -9,7 +9,7 @@ import msgspec
 
 from hubops.bootstrap.difference import Change
 from hubops.bootstrap.planned import ComponentPlan, ObjectPlan, ReleasePlan
-from hubops.bootstrap.preflight import Finding
+from hubops.bootstrap.preflight.finding import Finding
 from hubops.bootstrap.record import Ref
 
 State = Literal["complete", "not finished", "by others", "not installed"]

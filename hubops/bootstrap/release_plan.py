@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from hubops.bootstrap.at_once import at_once
 from hubops.bootstrap.chart_objects import objects_of, placed
 from hubops.bootstrap.difference import between, of_values
+from hubops.bootstrap.owner import is_of, owner
 from hubops.bootstrap.planned import ObjectPlan, ReleasePlan
 from hubops.bootstrap.ready import ends_by_itself
 from hubops.bootstrap.record import Record, refs
@@ -16,6 +17,7 @@ from hubops.bootstrap.target import Target
 from hubops.clients.helm import Release
 from hubops.clients.kube.errors import NotServed
 from hubops.clients.kube.writer import KubeWriter
+from hubops.errors import Permanent
 from hubops.stack.render import Rendered
 
 Manifest = dict[str, Any]
@@ -42,7 +44,8 @@ def release_plan(
     current = releases.get((namespace, name))
     if current is None or current.status == "uninstalled":
         objects = tuple(ObjectPlan(ref, "create") for ref in refs(made))
-        return ReleasePlan(name, namespace, "install", after=after, objects=objects), _taken(name, namespace, releases)
+        release = ReleasePlan(name, namespace, "install", after=after, objects=objects)
+        return release, _taken(name, namespace, releases) or _in_the_way(target.cluster, made, rendered)
     values = of_values(target.helm.values(name, namespace), wanted)
     installed = objects_of(target.helm.manifest(name, namespace))
     objects = _rendered(installed, made) if made else ()
@@ -53,9 +56,15 @@ def release_plan(
         name, namespace, action, current.chart, after, values, objects, current.status, current.revision,
         tuple(installed),
     )  # fmt: skip
-    if current.chart_name != pin.name:
+    if current.chart_name != pin.name and not _is_ours(current, record):
         return kept, f"the name {name} is taken in {namespace} by a release of {current.chart}"
     return kept, _alive(current, record, datetime.now(UTC) + target.cluster.clock_offset())
+
+
+def _is_ours(current: Release, record: Record | None) -> bool:
+    """Whether hubops itself has installed it: then another chart under its name is a successor of that one."""
+    known = (record.chart, record.release) if record else ()
+    return known == (current.chart_name, f"{current.namespace}/{current.name}")
 
 
 def _taken(name: str, namespace: str, releases: Mapping[tuple[str, str], Release]) -> str | None:
@@ -66,6 +75,40 @@ def _taken(name: str, namespace: str, releases: Mapping[tuple[str, str], Release
                 f"a release {name} of {other.chart} is in the namespace {other.namespace}; remove it, or move it here"
             )
     return None
+
+
+def _in_the_way(cluster: KubeWriter, made: Iterable[Manifest], rendered: Rendered) -> str | None:
+    """What is there of the objects that the chart makes, by others: Helm refuses to take it over."""
+
+    def found(item: Manifest) -> str:
+        item = placed(item, rendered.component.namespace or "") if cluster.is_namespaced(item) else item
+        live = cluster.metadata(item)
+        return "" if live is None or is_of(live, rendered) else f"{refs([item])[0]}, {owner(live)}"
+
+    others = [said for said in at_once(_unless_unknown(found), made) if said]
+    if not others:
+        return None
+    more = f"; and {len(others) - 3} more" if others[3:] else ""
+    return (
+        f"Helm does not take over what is there: {'; '.join(others[:3])}{more}; remove it, or go on with "
+        f"--skip {rendered.name}"
+    )
+
+
+def _unless_unknown(found: Callable[[Manifest], str]) -> Callable[[Manifest], str]:
+    """*found*, which finds nothing of a kind that is not served yet, or that may not be read."""
+
+    def asked(item: Manifest) -> str:
+        try:
+            return found(item)
+        except NotServed:
+            return ""
+        except Permanent as error:
+            if error.status == 403:
+                return ""
+            raise
+
+    return asked
 
 
 def _alive(current: Release, record: Record | None, now: datetime) -> str | None:

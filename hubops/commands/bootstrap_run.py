@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hubops.bootstrap.document import Installed, State
     from hubops.bootstrap.install import Installation
     from hubops.bootstrap.planned import ComponentPlan
-    from hubops.bootstrap.preflight import Finding
+    from hubops.bootstrap.preflight.finding import Finding
     from hubops.bootstrap.record import Record, Records
     from hubops.bootstrap.target import Target
     from hubops.clients.helm import Release
@@ -118,9 +118,10 @@ def _mirrors(given: tuple[str, ...], known: Any) -> dict[str, str]:
 
 def examined(run: Run) -> list[Finding]:
     """What of the cluster was looked at, before anything is planned."""
-    from hubops.bootstrap.preflight import examine
+    from hubops.bootstrap.preflight.examine import examine
+    from hubops.bootstrap.preflight.finding import Prospect
 
-    return examine(run.target, run.stack, run.site, run.components)
+    return examine(Prospect(run.target, run.stack, run.site, run.components))
 
 
 def hinders(run: Run, finding: Finding) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import json
 import threading
@@ -44,12 +45,12 @@ def _reachable(testbed: Testbed) -> None:
 @pytest.fixture
 def component(testbed: Testbed, helms: dict[str, Path]) -> Component:
     """A component of the stack at the site `none`, or with other manifests."""
-    at = target(testbed, helms["helm"])
+    at = functools.cache(lambda name: target(testbed, helms["helm"], rendered.component("none", name)))
 
     def installed(name: str, *items: dict[str, Any]) -> Installed:
         found = rendered.component("none", name)
         manifests = (File("test", yaml.safe_dump_all(items)),) if items else found.manifests
-        return Installed(at, rendered.site("none"), replace(found, manifests=manifests))
+        return Installed(at(name), rendered.site("none"), replace(found, manifests=manifests))
 
     return installed
 

@@ -73,7 +73,10 @@ class KubeWriter(KubeClient):
 
     def read(self, item: Manifest) -> Manifest | None:
         """The live object that *item* names; None where there is none. Raises NotServed."""
-        request = Request(path=self._served.path(item))
+        return self._live(item, JSON)
+
+    def _live(self, item: Manifest, accept: str) -> Manifest | None:
+        request = Request(path=self._served.path(item), accept=accept)
         try:
             return _object(self._get(request, _wanted("get", item)))
         except Permanent as error:
@@ -96,14 +99,14 @@ class KubeWriter(KubeClient):
 
     def has(self, item: Manifest) -> bool:
         """Whether there is the object that *item* names; its content is not asked for. Raises NotServed."""
-        request = Request(path=self._served.path(item), accept=_METADATA)
-        try:
-            self._get(request, _wanted("get", item))
-        except Permanent as error:
-            if error.status == 404:
-                return False
-            raise
-        return True
+        return self.metadata(item) is not None
+
+    def metadata(self, item: Manifest) -> Manifest | None:
+        """The live object that *item* names, of which the server sends the metadata alone; None where there is none.
+
+        Raises NotServed.
+        """
+        return self._live(item, _METADATA)
 
     def apply(self, item: Manifest, *, dry_run: bool = False, take_over: bool = False) -> Applied:
         """Server-side apply: hubops owns the fields of *item* afterwards; with *dry_run* nothing is stored.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +13,14 @@ import pytest
 
 from hubops.bootstrap.charts import Charts
 from hubops.bootstrap.gate import Gate, Installed, Verdict
+from hubops.bootstrap.gates.rights import RIGHTS, rights_of
 from hubops.bootstrap.target import Target
 from hubops.clients.helm import Helm
 from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
 from hubops.config import KubernetesConfig
+from hubops.model.diagnosis import Right
+from hubops.stack.render import Rendered
 from tests.bootstrap.gates.webhooks import Manifest, Webhooks
 from tests.stack import rendered
 from tests.stack.apiserver import KindServer
@@ -75,11 +80,26 @@ def expect(gate: Gate, at: Installed, state: str, *words: str) -> Verdict:
     return seen[-1]
 
 
-def target(bed: Testbed, program: Path) -> Target:
-    """The cluster of *bed*, as gates get it; they leave Helm alone."""
-    config = KubernetesConfig(kubeconfig=str(bed.kubeconfig))
+def target(bed: Testbed, program: Path, component: Rendered) -> Target:
+    """The cluster of *bed*, as the gates of *component* get it from a user who may do what they are known to need, and
+    what its manifests need, and nothing else. They leave Helm alone.
+    """
+    admin = KubeWriter(KubernetesConfig(kubeconfig=str(bed.kubeconfig)), deadline=Deadline(60), environ={})
+    gates = component.component.gates
+    wanted = [*_of_manifests(admin, component), *(right for gate in gates for right in RIGHTS.get(gate, ()))]
+    rules = [{"apiGroups": [each.group], "resources": [each.resource], "verbs": [each.verb]} for each in wanted]
+    account = bed.service_account("default", f"gates-{uuid.uuid4().hex[:8]}", *rules)
+    config = KubernetesConfig(kubeconfig=str(account))
+    cluster = KubeWriter(config, deadline=Deadline(600), environ={})
+    poll(lambda: all(map(cluster.may, wanted)), "the rights granted")
     helm = Helm(config, program=str(program), home=bed.directory / "helm")
-    return Target(KubeWriter(config, deadline=Deadline(600), environ={}), helm, Charts(helm, {}, bed.directory))
+    return Target(cluster, helm, Charts(helm, {}, bed.directory))
+
+
+def _of_manifests(cluster: KubeWriter, component: Rendered) -> Iterator[Right]:
+    for version, kind in {(item["apiVersion"], item["kind"]) for item in component.objects()}:
+        group = version.rpartition("/")[0]
+        yield from rights_of("get create patch", cluster.resource(version, kind).plural, group)
 
 
 @pytest.fixture(scope="package")
@@ -95,13 +115,18 @@ def control_plane() -> Iterator[Testbed]:
         bed.stop()
 
 
+@pytest.fixture(scope="package")
+def targets(control_plane: Testbed, helms: dict[str, Path]) -> Callable[[str], Target]:
+    """As the gates of each component get it."""
+    return functools.cache(lambda name: target(control_plane, helms["helm"], rendered.component("none", name)))
+
+
 @pytest.fixture
-def component(control_plane: Testbed, helms: dict[str, Path]) -> Component:
+def component(targets: Callable[[str], Target]) -> Component:
     """`component("velero")` for the site `none`; settings of the site are given by name."""
-    at = target(control_plane, helms["helm"])
 
     def installed(name: str, **settings: Any) -> Installed:
-        return Installed(at, replace(rendered.site("none"), **settings), rendered.component("none", name))
+        return Installed(targets(name), replace(rendered.site("none"), **settings), rendered.component("none", name))
 
     return installed
 

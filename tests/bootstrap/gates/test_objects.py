@@ -59,7 +59,7 @@ def test_storage_classes(component: Component, store: Store, control_plane: Test
     expect(storage_classes_served, at, "passed")
 
 
-def test_network_policies(component: Component, store: Store) -> None:
+def test_network_policies(component: Component, store: Store, control_plane: Testbed) -> None:
     at = component("network-policies")
     items = list(at.rendered.objects())
     for name in {item["metadata"]["namespace"] for item in items}:
@@ -67,7 +67,7 @@ def test_network_policies(component: Component, store: Store) -> None:
     expect(network_policies_present, at, "waiting", "is missing")
     applied(at.target.cluster, store, *items)
     expect(network_policies_present, at, "passed", f"{len(items)} objects", "enforcement is the network plugin's")
-    at.target.cluster.delete(items[0])
+    control_plane.api.delete(items[0])
     expect(network_policies_present, at, "waiting", f"{items[0]['metadata']['name']} is missing")
 
 
