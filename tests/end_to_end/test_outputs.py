@@ -101,16 +101,18 @@ def test_interrupted_while_it_reads(hubops: Program, testbed: Testbed, silent: s
     assert time.monotonic() - began < 5
 
 
-@pytest.mark.parametrize("role", ["prometheus", "alertmanager", "loki"])
-def test_a_deadline_that_is_shorter_than_the_read(hubops: Program, role: str) -> None:
-    with hanging() as server:
-        done = hubops.json("daily", f"--{role}-url", server.url, "--deadline", "3s")
-    assert done.code == 3
+def test_a_deadline_that_is_shorter_than_the_read(hubops: Program) -> None:
+    """What the others answered within it counts, also on a machine that is busy."""
+    roles = ("prometheus", "alertmanager", "loki")
     used = dependents(catalog.load().of_round("daily"), Config())
-    assert done.ids("unknown") == {*used[role].unknown}
-    assert "the run's deadline of 3 s was over" in done.reasons()
-    assert done.well() == DAILY - done.ids("unknown")
-    assert done.seconds < 12
+    with hanging() as server:
+        runs = together(lambda role: hubops.json("daily", f"--{role}-url", server.url, "--deadline", "8s"), roles)
+    for role, done in zip(roles, runs, strict=True):
+        assert done.code == 3, role
+        assert done.ids("unknown") == {*used[role].unknown}
+        assert "the run's deadline of 8 s was over" in done.reasons()
+        assert done.well() == DAILY - done.ids("unknown")
+        assert done.seconds < 16
 
 
 def test_no_time_at_all(hubops: Program) -> None:

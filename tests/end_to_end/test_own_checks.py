@@ -76,6 +76,7 @@ def test_what_fires(hubops: Program, testbed: Testbed, folder: Callable[..., Pat
     done = hubops.json("daily", "--checks", path, "--output", "rich=report.txt")
     found = {finding["check"] for finding in done.report["findings"]}
     assert found == {"deployment-without-team", "certificate-renewed-late", "many-series", "chatty"}
+    assert done.reasons() == ""
     assert (done.code, done.ids("unknown"), done.well()) == (1, set(), DAILY)
     by_check = {finding["check"]: finding for finding in done.report["findings"]}
     cart = next(
