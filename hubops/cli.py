@@ -30,7 +30,9 @@ VERBS = {
     "runbook": Verb("runbook", "What to do about a finding, with its names filled in."),
     "snapshot": Verb("snapshot", "Save what a round reads, to decide on it offline."),
     "bootstrap": Verb("bootstrap", "Install the platform: plan, apply, status, verify."),
+    "backup": Verb("backup", "Back up etcd and volumes as hubops.yaml says, and report on it."),
     "stack": Verb("stack", "The platform that hubops installs, with your settings filled in."),
+    "drill": Verb("drill", "Restore what was backed up, away from what lives, and measure it."),
     "schema": Verb("schema", "The JSON Schema of the report."),
 }
 

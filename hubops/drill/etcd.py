@@ -15,19 +15,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hubops import __version__
+from hubops.backup import interrupts
 from hubops.backup.copies import Copies
 from hubops.backup.journal import Journal
 from hubops.backup.lineage import history
 from hubops.backup.promises import promised
+from hubops.clients import age
 from hubops.clients.retry import Deadline
 from hubops.config import Config
 from hubops.config.backup import EtcdBackupConfig
-from hubops.drill import api_server, live
+from hubops.drill import api_server, live, servers
 from hubops.drill.compare import Comparison
 from hubops.drill.listing import Listing
 from hubops.drill.restored import Restored, restore
 from hubops.drill.scratch import Scratch, scratch
-from hubops.errors import ConfigError, HubopsError, Locked, Permanent
+from hubops.errors import ConfigError, HubopsError, Locked, Permanent, UsageError
 from hubops.model.backup import Copy, Outcome, Proof, Run
 from hubops.model.etcd_keys import Names
 
@@ -42,28 +44,29 @@ _LARGEST = 20  # namespaces that are recorded
 def drill(config: Config, journal: Journal, *, say: Say, wanted: str | None = None) -> Run:
     """The run, recorded: of the copy *wanted*, or of the newest one off-site. *say* is told what is under way.
 
-    Raises ConfigError where hubops.yaml says not enough for a drill, Locked where another one is at work here. All
-    else that goes wrong is the run's outcome. ^C ends it, recorded as well.
+    Raises ConfigError and UsageError before anything is done where settings, identities or programs are missing, and
+    Locked where another drill is at work here. All else that goes wrong is the run's outcome. ^C and SIGTERM end it,
+    recorded as well.
     """
-    settings = config.backup.etcd
-    if settings is None or config.backup.store is None:
-        raise ConfigError("a drill restores what was sent off-site: backup.etcd and backup.store are not both set")
-    work = _Work(config, settings, say)
-    reason: str | None = None
-    try:
-        work.run(wanted)
-    except Locked:
-        raise
-    except HubopsError as error:
-        reason = str(error)
-    except OSError as error:
-        reason = f"{error.filename or config.backup.directory}: {error.strerror or error}"
-    except KeyboardInterrupt:
-        _record(journal, work.recorded("failed", "it was interrupted"), say)
-        raise
-    run = work.recorded(*(("failed", reason) if reason else work.outcome()))
-    _record(journal, run, say)
-    return run
+    work = _Work.prepared(config, say)
+    with interrupts.as_keyboard():
+        try:
+            work.run(wanted)
+            run = work.recorded(*work.outcome())
+        except (Locked, ConfigError, UsageError):
+            raise
+        except HubopsError as error:
+            run = work.recorded("failed", str(error))
+        except OSError as error:
+            run = work.recorded("failed", f"{error.filename or work.directory}: {error.strerror or error}")
+        except KeyboardInterrupt:
+            _record(journal, work.recorded("failed", "it was interrupted"), say)
+            raise
+        except BaseException as error:
+            _record(journal, work.recorded("failed", f"a bug in hubops ended it: {type(error).__name__}"), say)
+            raise
+        _record(journal, run, say)
+        return run
 
 
 def _record(journal: Journal, run: Run, say: Say) -> None:
@@ -77,6 +80,7 @@ class _Work:
 
     config: Config
     settings: EtcdBackupConfig
+    copies: Copies
     say: Say
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     copy: Copy | None = None
@@ -91,13 +95,27 @@ class _Work:
     hindered: list[str] = field(default_factory=list)  # what was asked for, and could not be proven
     unproven: list[str] = field(default_factory=list)  # what was not asked for, or no drill could prove
 
+    @classmethod
+    def prepared(cls, config: Config, say: Say) -> _Work:
+        """Raises ConfigError and UsageError where something is missing that a drill needs."""
+        if config.backup.etcd is None:
+            raise ConfigError("backup.etcd is not set in hubops.yaml: there is nothing that a drill could restore")
+        for program in ("etcd", "etcdctl", "etcdutl"):
+            servers.find(program)
+        age.identities(config.drill.identity_files)
+        return cls(config, config.backup.etcd, Copies.of(config), say)
+
+    @property
+    def directory(self) -> Path:
+        return Path(self.config.backup.directory)
+
     def run(self, wanted: str | None) -> None:
+        """All steps, one after the other. Raises what ends them."""
         settings = self.config.drill.etcd
         deadline = Deadline(settings.timeout.total_seconds())
-        with scratch(Path(self.config.backup.directory)) as place:
-            copies = Copies.of(self.config, deadline=deadline)
-            self.copy = self._choose(copies, wanted)
-            snapshot = self._fetch(copies, self.copy, place)
+        with scratch(self.directory) as place:
+            self.copy = self._choose(self.copies, wanted)
+            snapshot = self._fetch(self.copies, self.copy, place)
             self.restored = self._restore(place, snapshot, self.copy, deadline)
             self._compare(self.restored, self.copy, deadline)
             self._list(place, self.restored, deadline)
@@ -185,8 +203,6 @@ class _Work:
 
     def recorded(self, outcome: Outcome, reason: str | None) -> Run:
         """The run as it is recorded, over now."""
-        store = self.config.backup.store
-        assert store is not None
         return Run(
             id=f"drill-etcd-{self.started:%Y%m%dT%H%M%SZ}",
             kind="etcd",
@@ -199,7 +215,7 @@ class _Work:
             hubops_version=__version__,
             promised=promised(self.settings.objectives),
             copy=self.copy,
-            store=store.url,
+            store=self.copies.url,
             proof=self._proof(),
         )
 
