@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 import msgspec
 
 from hubops import __version__
-from hubops.commands import flow
+from hubops.commands import flow, journaled
 from hubops.commands.options import Options
 from hubops.config import Config
 from hubops.deliver.steps import Steps
@@ -31,29 +30,6 @@ Name = Literal["backup", "drill"]
 #: One run of a kind, as it was recorded.
 Take = Callable[[Config, "Journal", Steps], Run]
 
-#: Seconds that a run may take and still be recorded; each kind has its own, much shorter time.
-_LONGEST = 24 * 3600.0
-#: Seconds for one request about the journal: a backup must not wait for a cluster that is about to be lost.
-_PATIENCE = 5.0
-#: The folder below `backup.directory` in which runs wait that the cluster could not take yet.
-SPOOL = "journal"
-
-
-def open_journal(config: Config) -> Journal:
-    """The journal of the cluster, or what this machine keeps of it where there is no way to the cluster."""
-    from hubops.backup.journal import Journal
-    from hubops.clients.kube.writer import KubeWriter
-    from hubops.clients.retry import Deadline
-
-    timeout = min(config.kubernetes.timeout, type(config.kubernetes.timeout)(seconds=_PATIENCE))
-    spool = Path(config.backup.directory) / SPOOL
-    try:
-        cluster = KubeWriter(msgspec.structs.replace(config.kubernetes, timeout=timeout), deadline=Deadline(_LONGEST))
-    except (ConfigError, ClusterUnreachable) as error:
-        click.echo(f"hubops: what is recorded waits in {spool}: {error}", err=True)
-        return Journal(None, spool)
-    return Journal(cluster, spool)
-
 
 def run_kinds(name: Name, options: Options, takes: Mapping[Kind, Take]) -> int:
     """Do all of *takes*, deliver one report on their kinds, and return one exit code.
@@ -62,7 +38,7 @@ def run_kinds(name: Name, options: Options, takes: Mapping[Kind, Take]) -> int:
     in part, is critical, whatever the checks of the site say. Raises what kept the only kind from beginning.
     """
     prepared = flow.prepare(name, options, lambda catalog: _checks(catalog, name, tuple(takes)))
-    journal = open_journal(prepared.config)
+    journal = journaled.journal(prepared.config)
     runs: list[Run] = []
     hindered: dict[Kind, HubopsError] = {}
     with Steps() as steps:
@@ -77,12 +53,14 @@ def run_kinds(name: Name, options: Options, takes: Mapping[Kind, Take]) -> int:
     if not runs:
         raise next(iter(hindered.values()))
     started = time.monotonic()
-    snapshot = _with(_read(prepared), runs, journal, tuple(takes))
+    waiting = journal.waiting()
+    here = msgspec.structs.replace(waiting, runs=(*runs, *waiting.runs))
+    snapshot = _with(_read(prepared), here, prepared.config, tuple(takes))
     report = prepared.judge(snapshot, started)
     flow.deliver(report, prepared.outputs, prepared.runbooks)
     prepared.name_problems()
-    for kind, error in hindered.items():
-        click.echo(f"hubops: {kind}: {error}", err=True)
+    for kind, why in hindered.items():
+        click.echo(f"hubops: {kind}: {why}", err=True)
     return _code(prepared, prepared.code(report), runs, hindered)
 
 
@@ -120,18 +98,28 @@ def _read(prepared: flow.Round) -> Snapshot:
         )
 
 
-def _with(snapshot: Snapshot, runs: list[Run], journal: Journal, kinds: tuple[Kind, ...]) -> Snapshot:
-    """*snapshot* with the journal of *kinds*, and in it the *runs* just made and those that still wait here."""
-    from hubops.backup.entries import newest_first
+def _with(snapshot: Snapshot, here: Recorded, config: Config, kinds: tuple[Kind, ...]) -> Snapshot:
+    """*snapshot* with the journal of *kinds*, and in it what is known *here*: the runs just made, and those that wait.
 
-    waiting = journal.waiting()
-    known = newest_first((*runs, *waiting.runs, *snapshot.journal.runs))
-    found = snapshot.journal
+    That is there, too, where the cluster's part could not be read: the report is about these runs.
+    """
+    from hubops.backup.promises import configured
+
+    all_of_it = joined(snapshot.journal, here)
     recorded = Recorded(
-        runs=tuple(run for run in known if run.kind in kinds),
-        unreadable=tuple(each for each in found.unreadable if each.kind in kinds),
-        configured={kind: promised for kind, promised in found.configured.items() if kind in kinds},
+        runs=tuple(run for run in all_of_it.runs if run.kind in kinds),
+        unreadable=tuple(each for each in all_of_it.unreadable if each.kind in kinds),
+        configured={kind: promised for kind, promised in configured(config.backup).items() if kind in kinds},
     )
     read = dict.fromkeys((*snapshot.read, "journal"))
     unread = {name: why for name, why in snapshot.unread.items() if name != "journal"}
     return msgspec.structs.replace(snapshot, journal=recorded, read=tuple(read), unread=unread)
+
+
+def joined(cluster: Recorded, here: Recorded) -> Recorded:
+    """What the *cluster* has recorded, and what this machine knows besides."""
+    from hubops.backup.entries import newest_first
+
+    runs = newest_first((*here.runs, *cluster.runs))
+    unreadable = (*cluster.unreadable, *here.unreadable)
+    return msgspec.structs.replace(cluster, runs=runs, unreadable=unreadable)
