@@ -7,22 +7,17 @@ from typing import Any
 
 import click
 
-from hubops.commands.bootstrap_run import (
+from hubops.commands.bootstrap_change import (
     AT_ONCE,
     confirm,
-    examined,
-    hinders,
     install,
-    installed,
     installing,
     passed_lines,
-    plans,
-    preflight,
-    prepare,
     remove,
     untried_lines,
-    with_selection,
 )
+from hubops.commands.bootstrap_look import examined, hinders, installed, plans, preflight
+from hubops.commands.bootstrap_selection import prepare, with_selection
 from hubops.commands.options import DurationType, Options
 from hubops.config import Duration
 from hubops.errors import Exit, UsageError
