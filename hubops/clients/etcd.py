@@ -23,7 +23,7 @@ from hubops.errors import ConfigError, Permanent, Retryable, SourceError
 T = TypeVar("T")
 
 OLDEST = (3, 5)
-_ANSWER = 10.0  # seconds that one endpoint has to answer
+_ANSWER = 5.0  # seconds that one endpoint has to answer; etcdctl uses all of them where nothing listens
 _NEEDED = "etcdctl and etcdutl, 3.5 or newer, save and check snapshots of etcd (they come with etcd's release)"
 _DESCRIBED = re.compile(r'"error":"((?:[^"\\]|\\.)*)"')
 _PASSING = re.compile(
@@ -51,6 +51,14 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     learner: bool = False
 
 
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of an etcd by its name, and where its peers and its clients reach it."""
+
+    name: str
+    peer: str
+    client: str
+
+
 class SnapshotStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot file, as etcdutl reads it."""
 
@@ -73,6 +81,16 @@ class _Described(msgspec.Struct):
     db_size: int = msgspec.field(default=0, name="dbSize")
     db_size_in_use: int = msgspec.field(default=0, name="dbSizeInUse")
     is_learner: bool = msgspec.field(default=False, name="isLearner")
+
+
+class _Listed(msgspec.Struct):
+    name: str = ""  # of a member that has never started it is not known
+    peers: tuple[str, ...] = msgspec.field(default=(), name="peerURLs")
+    clients: tuple[str, ...] = msgspec.field(default=(), name="clientURLs")
+
+
+class _Members(msgspec.Struct):
+    members: tuple[_Listed, ...]
 
 
 class _Endpoint(msgspec.Struct):
@@ -136,6 +154,15 @@ class Etcdctl:
         if not without:
             raise errors[0] if errors else ConfigError("backup.etcd.endpoints is empty")
         return without[0]
+
+    def members(self, *, timeout: float = _ANSWER) -> tuple[Member, ...]:
+        """The members that have ever started, as the first endpoint knows them that answers; raises as `first` does."""
+        endpoint = self.first(timeout=timeout).endpoint
+        words = ["member", "list", "--write-out", "json", f"--command-timeout={timeout:.0f}s"]
+        said = self._run(endpoint, words, timeout=timeout + _ANSWER)
+        listed = _decoded(said, _Members, "etcdctl member list").members
+        started = [each for each in listed if each.name and each.peers and each.clients]
+        return tuple(Member(name=each.name, peer=each.peers[0], client=each.clients[0]) for each in started)
 
     def save(self, endpoint: str, path: Path, *, deadline: Deadline) -> None:
         """Save a snapshot of the member at *endpoint* as the file *path*, which only its owner can read.
