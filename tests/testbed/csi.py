@@ -157,8 +157,13 @@ class Csi:
             self.run.start_again(name)
 
     def stop(self) -> None:
-        """Remove every claim and snapshot of the driver and end it, so that *bed* is as it was."""
+        """Remove every claim and snapshot of the driver and end it, so that *bed* is as it was.
+
+        Pods that use the claims must be gone.
+        """
         self.heal()
+        if "csi-driver" not in (process.name for process in self.run.state.processes):
+            self.restart_driver()
         api = self.bed.api
         for kind in ("VolumeSnapshot", "PersistentVolumeClaim"):
             for obj in self._ours(kind):
@@ -183,7 +188,7 @@ class Csi:
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
         try:
-            poll(condition, what, 30)
+            poll(condition, what, 60)
         except TestbedError as error:
             logs = [f"{name}: {self.run.tail(name, 5)}" for name in ("csi-driver", "snapshot-controller", *_SIDECARS)]
             raise TestbedError("\n".join([str(error), *logs])) from error
