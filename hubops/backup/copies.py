@@ -7,8 +7,8 @@ written last, when the file was read back, and removed first: only what has one 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import msgspec
 
 from hubops.clients import age
 from hubops.clients.digest import Reader, Sha256, SnapshotSha256, Writer
+from hubops.clients.retry import Deadline
 from hubops.clients.store import Store, Stored
 from hubops.config import Config
 from hubops.errors import ConfigError, Permanent, SourceError
@@ -25,6 +26,10 @@ _RECORD = ".json"
 _FILES = (".db.age", ".db")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Damaged(Permanent):
+    """A copy is not what its record says."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +42,19 @@ class Found:
 
 
 class Copies:
-    """The copies of *cluster* in *store*; `url` is where they lie."""
+    """The copies of *cluster* in *store*; they lie in the folder `folder` below `url`."""
 
     def __init__(self, store: Store, cluster: str) -> None:
         self._store = store
-        self._folder = f"{_UNSAFE.sub('_', cluster)}/etcd"
+        self.folder = f"{_UNSAFE.sub('_', cluster)}/etcd"
         self.url = store.url
 
     @classmethod
-    def of(cls, config: Config) -> Copies:
+    def of(cls, config: Config, *, deadline: Deadline | None = None) -> Copies:
         """The off-site copies that *config* names. Raises ConfigError where it names none."""
         if config.backup.store is None:
             raise ConfigError("backup.store is not set in hubops.yaml: there is nowhere that copies are sent to")
-        return cls(Store(config.backup.store), cluster_name(config))
+        return cls(Store(config.backup.store, deadline=deadline), cluster_name(config))
 
     def all(self) -> tuple[Copy, ...]:
         """The copies, newest first. Raises Permanent where a record cannot be read: it may be the newest one's."""
@@ -60,7 +65,7 @@ class Copies:
 
     def found(self) -> Found:
         """The copies, and what else lies among them. Raises SourceError where the store cannot be listed."""
-        stored = {each.name.rpartition("/")[2]: each for each in self._store.list(self._folder)}
+        stored = {each.name.rpartition("/")[2]: each for each in self._store.list(self.folder)}
         copies, unreadable = [], []
         for name in stored:
             if name.endswith(_RECORD):
@@ -92,21 +97,23 @@ class Copies:
             raise
 
     def verify(self, copy: Copy) -> None:
-        """Read *copy* as it is stored. Raises Permanent where it is not what its record says."""
-        self._same(copy, self._store.digest(self._name(copy.file)))
+        """Read *copy* as it is stored. Raises Damaged where it is not what its record says."""
+        with self._there(copy):
+            self._same(copy, self._store.digest(self._name(copy.file)))
 
     def fetch(self, copy: Copy, identity_files: Sequence[str], to: Path) -> None:
         """Write the snapshot that *copy* holds to the new file *to*, which only its owner can read.
 
         The checksums of what is stored and of the snapshot, and the one that etcd appended, are compared. Raises
-        Permanent where one differs or none of the identities fits; *to* is not there then.
+        Damaged where one differs, and Permanent where none of the identities fits; *to* is not there then.
         """
         if copy.encrypted and not identity_files:
             raise ConfigError(f"{copy.id} is encrypted: name the files of identities in drill.identity_files")
         identities = age.identities(identity_files) if copy.encrypted else ()
         stored = to.with_name(to.name + ".stored")
         try:
-            self._same(copy, self._store.get(self._name(copy.file), stored))
+            with self._there(copy):
+                self._same(copy, self._store.get(self._name(copy.file), stored))
             _open(copy, stored, identities, to)
         except BaseException:
             to.unlink(missing_ok=True)
@@ -126,7 +133,7 @@ class Copies:
                 self._store.delete(self._name(name + suffix))
 
     def _name(self, file: str) -> str:
-        return f"{self._folder}/{file}"
+        return f"{self.folder}/{file}"
 
     def _read(self, name: str, stored: dict[str, Stored]) -> Copy:
         copy = self._read_record(name)
@@ -146,12 +153,21 @@ class Copies:
             raise Permanent(f"{where} was written by a newer hubops ({copy.schema})")
         return copy
 
+    @contextmanager
+    def _there(self, copy: Copy) -> Iterator[None]:
+        try:
+            yield
+        except Permanent as error:
+            if error.status != 404:
+                raise
+            raise Damaged(f"{self.url}: {self._name(copy.file)} is missing, though its record was there") from error
+
     def _same(self, copy: Copy, found: Sha256) -> None:
         where = f"{self.url}: {self._name(copy.file)}"
         if found.size != copy.size:
-            raise Permanent(f"{where} has {found.size:,} bytes, and its record says {copy.size:,}")
+            raise Damaged(f"{where} has {found.size:,} bytes, and its record says {copy.size:,}")
         if found.sha256 != copy.sha256:
-            raise Permanent(f"{where} is damaged: it does not match the checksum in its record")
+            raise Damaged(f"{where} is damaged: it does not match the checksum in its record")
 
 
 def cluster_name(config: Config) -> str:
@@ -175,13 +191,15 @@ def _open(copy: Copy, stored: Path, identities: Sequence[age.Identity], to: Path
         if copy.encrypted:
             try:
                 age.decrypt(Reader(source, Sha256()), Writer(target, digest), identities)
-            except Permanent as error:
+            except age.NotForUs as error:
                 raise Permanent(f"{copy.id}: {error}") from error
+            except Permanent as error:
+                raise Damaged(f"{copy.id}: {error}") from error
         else:
             writer = Writer(target, digest)
             while piece := source.read(2**20):
                 writer.write(piece)
     if digest.problem:
-        raise Permanent(f"{copy.id}: {digest.problem}")
+        raise Damaged(f"{copy.id}: {digest.problem}")
     if digest.sha256 != copy.plain_sha256:
-        raise Permanent(f"{copy.id}: the snapshot in it does not match the checksum in its record")
+        raise Damaged(f"{copy.id}: the snapshot in it does not match the checksum in its record")

@@ -13,6 +13,10 @@ from hubops.config.backup import BackupConfig
 from hubops.errors import ConfigError, Permanent
 
 
+class NotForUs(Permanent):
+    """What is encrypted may be whole, but none of the identities can tell."""
+
+
 @dataclass(frozen=True)
 class Recipient:
     """Somebody who can decrypt; `text` is the public key as age writes it."""
@@ -66,7 +70,7 @@ def encrypt(source: Reader, target: Writer, to: Sequence[Recipient]) -> None:
 def decrypt(source: Reader, target: Writer, identities: Sequence[Identity]) -> None:
     """Decrypt all of *source* into *target*, in pieces; what was written of a damaged file is part of the original.
 
-    Raises Permanent where none of *identities* is a recipient or the file is damaged.
+    Raises NotForUs where none of *identities* is a recipient, and Permanent where the file is damaged.
     """
     try:
         pyrage.decrypt_io(source, target, [each.key for each in identities])
@@ -74,7 +78,7 @@ def decrypt(source: Reader, target: Writer, identities: Sequence[Identity]) -> N
         if known := source.error or target.error:
             raise known from error
         if "No matching keys" in str(error):
-            raise Permanent("it was encrypted for others: none of the identities is one of its recipients") from error
+            raise NotForUs("it was encrypted for others: none of the identities is one of its recipients") from error
         raise Permanent(f"it is damaged: it cannot be decrypted ({error})") from error
 
 

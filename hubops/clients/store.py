@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store
 
 from hubops.clients.digest import Digest, Sha256
+from hubops.clients.retry import Deadline
 from hubops.config.backup import StoreConfig
 from hubops.errors import ConfigError, Permanent, Retryable, SourceError
 from hubops.model.text import inert, redact
@@ -29,6 +31,8 @@ _RETRIES = 4
 _SAID = 400  # characters of a server's message that are kept
 _LARGEST = 16 * 2**20  # bytes of something that is read as a whole
 _STATUS = re.compile(r"status code: (\d{3})|\bHTTP error: (\d{3})|\((\d{3}) [A-Z][a-z]")
+#: What obstore says before what went wrong: the URL has the name of the object, which our own words have.
+_PREAMBLE = re.compile(r"Generic \S+ error: |Error performing \w+ \S+ in [^-]*- ")
 _S3_ERROR = re.compile(r"<Code>([^<]*)</Code>(?:.*?<Message>([^<]*)</Message>)?", re.DOTALL)
 
 
@@ -47,25 +51,27 @@ class Store:
     They are to be called in the main thread: ^C ends them between two pieces.
     """
 
-    def __init__(self, config: StoreConfig) -> None:
+    def __init__(self, config: StoreConfig, *, deadline: Deadline | None = None) -> None:
         """Raises ConfigError where the URL cannot be used. Nothing is asked of the store yet."""
         self.url = config.url.rstrip("/")
-        self._store = _opened(config)
+        self._open = _opened(config)
+        self._deadline = deadline
 
     def put(self, name: str, path: Path, *, check: Digest | None = None) -> None:
         """Send the file *path* as *name*, whole or not at all; *check* is given the bytes on the way."""
         with path.open("rb") as file, self._translated(f"writing {name}"):
-            obstore.put(self._store, name, _read(file, check or Sha256()), **_MULTIPART)
+            obstore.put(self._open(), name, self._read(file, check or Sha256()), **_MULTIPART)
 
     def put_bytes(self, name: str, data: bytes) -> None:
         """Store *data* as *name*, in one request."""
         with self._translated(f"writing {name}"):
-            obstore.put(self._store, name, data, use_multipart=False)
+            obstore.put(self._open(), name, data, use_multipart=False)
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """The content of *name*, piece by piece."""
         with self._translated(f"reading {name}"):
-            for piece in obstore.get(self._store, name).stream(min_chunk_size=_PIECE):
+            for piece in obstore.get(self._open(), name).stream(min_chunk_size=_PIECE):
+                self._go_on()
                 yield bytes(piece)
 
     def digest(self, name: str) -> Sha256:
@@ -97,7 +103,7 @@ class Store:
     def list(self, prefix: str) -> tuple[Stored, ...]:
         """What lies below the folder *prefix*, by name."""
         with self._translated(f"listing {prefix}"):
-            pages = obstore.list(self._store, prefix)
+            pages = obstore.list(self._open(), prefix)
             found = [Stored(each["path"], each["size"], each["last_modified"]) for page in pages for each in page]
         return tuple(sorted(found, key=lambda each: each.name))
 
@@ -105,10 +111,21 @@ class Store:
         """Remove *name*; nothing happens where it is gone."""
         try:
             with self._translated(f"removing {name}"):
-                obstore.delete(self._store, name)
+                obstore.delete(self._open(), name)
         except Permanent as error:
             if error.status != 404:
                 raise
+
+    def _read(self, file: BinaryIO, digest: Digest) -> Iterator[bytes]:
+        while piece := file.read(_PIECE):
+            self._go_on()
+            digest.update(piece)
+            yield piece
+
+    def _go_on(self) -> None:
+        """Raises OutOfTime once the deadline is over."""
+        if self._deadline:
+            self._deadline.bound(1.0)
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
@@ -120,18 +137,12 @@ class Store:
             raise _failure(f"{self.url}: {doing}", error) from error
 
 
-def _read(file: BinaryIO, digest: Digest) -> Iterator[bytes]:
-    while piece := file.read(_PIECE):
-        digest.update(piece)
-        yield piece
-
-
-def _opened(config: StoreConfig) -> ObjectStore:
+def _opened(config: StoreConfig) -> Callable[[], ObjectStore]:
     parts = urlsplit(config.url)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(f"backup.store.url: write nothing but where the store is: {_SCHEMES}")
-    if parts.scheme == "file":
-        return _folder(Path(parts.path))
+    if parts.scheme == "file" and not parts.netloc:
+        return partial(_folder, Path(parts.path))
     kinds: dict[str, type[Any]] = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
     if parts.scheme not in kinds or not parts.netloc:
         raise ConfigError(f"backup.store.url: {config.url!r} is no store: {_SCHEMES}")
@@ -147,13 +158,13 @@ def _opened(config: StoreConfig) -> ObjectStore:
         opened: ObjectStore = kinds[parts.scheme](parts.netloc, **arguments)
     except (BaseError, ValueError) as error:
         raise ConfigError(f"backup.store: {_words(error)}") from error
-    return opened
+    return lambda: opened
 
 
 def _folder(path: Path) -> ObjectStore:
     """A folder that is there already: one that is made anew would be on the disk that a missing mount leaves bare."""
     if not path.is_dir():
-        raise ConfigError(f"backup.store.url: {path} is no folder; is what it is on mounted?")
+        raise Permanent(f"{path} is no folder; is what it is on mounted?")
     return LocalStore(path)
 
 
@@ -189,7 +200,7 @@ def _failure(what: str, error: Exception) -> SourceError:
 
 def _words(error: Exception) -> str:
     """What *error* says in one line: of the server's words those that are meant for people."""
-    text = str(error).partition("\n\nDebug source")[0]
+    text = _PREAMBLE.sub("", str(error).partition("\n\nDebug source")[0])
     if found := _S3_ERROR.search(text):
         text = f"{text[: text.find('<')].rstrip(': ')}: {found[1]}{f': {found[2]}' if found[2] else ''}"
     return redact(inert(" ".join(text.split()), limit=_SAID))
