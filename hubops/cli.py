@@ -33,6 +33,7 @@ VERBS = {
     "backup": Verb("backup", "Back up etcd and volumes as hubops.yaml says, and report on it."),
     "stack": Verb("stack", "The platform that hubops installs, with your settings filled in."),
     "drill": Verb("drill", "Restore what was backed up, away from what lives, and measure it."),
+    "restore": Verb("restore", "The steps of a restore, with their exact commands."),
     "schema": Verb("schema", "The JSON Schema of the report."),
 }
 
@@ -80,7 +81,7 @@ def hubops() -> None:
     """The tool an SRE opens first every morning.
 
     Reads a Kubernetes cluster with its Prometheus, Alertmanager and Loki once, and prints what is wrong, worst
-    first, each finding with its evidence and its runbook. Only bootstrap changes anything, and shows it before.
+    first, each finding with its evidence and its runbook. Only bootstrap, backup and drill change anything.
     """
 
 
