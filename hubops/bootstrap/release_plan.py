@@ -13,11 +13,12 @@ from hubops.bootstrap.owner import is_of, owner
 from hubops.bootstrap.planned import ObjectPlan, ReleasePlan
 from hubops.bootstrap.ready import ends_by_itself
 from hubops.bootstrap.record import Record, refs
+from hubops.bootstrap.replacement import by_hand
 from hubops.bootstrap.target import Target
 from hubops.clients.helm import Release
-from hubops.clients.kube.errors import NotServed
+from hubops.clients.kube.errors import Immutable, NotServed
 from hubops.clients.kube.writer import KubeWriter
-from hubops.errors import Permanent
+from hubops.errors import Permanent, SourceError
 from hubops.stack.render import Rendered
 
 Manifest = dict[str, Any]
@@ -58,7 +59,8 @@ def release_plan(
     )  # fmt: skip
     if current.chart_name != pin.name and not _is_ours(current, record):
         return kept, f"the name {name} is taken in {namespace} by a release of {current.chart}"
-    return kept, _alive(current, record, datetime.now(UTC) + target.cluster.clock_offset())
+    fault = _alive(current, record, datetime.now(UTC) + target.cluster.clock_offset())
+    return kept, fault or _unchangeable(target.cluster, kept, made)
 
 
 def _is_ours(current: Release, record: Record | None) -> bool:
@@ -143,6 +145,23 @@ def _missing(cluster: KubeWriter, installed: Iterable[Manifest], namespace: str)
             return False
 
     return not all(at_once(there, lasting))
+
+
+def _unchangeable(cluster: KubeWriter, release: ReleasePlan, made: Iterable[Manifest]) -> str | None:
+    """Which objects Helm could not make of those that there are: it would stop in the middle, with a part changed."""
+    changing = {each.ref.key() for each in release.objects if each.action == "change"}
+
+    def problem(item: Manifest) -> str:
+        item = placed(item, release.namespace) if cluster.is_namespaced(item) else item
+        try:
+            cluster.apply(item, dry_run=True, take_over=True)
+        except Immutable as error:
+            return by_hand(cluster, item, error)
+        except SourceError:
+            return ""  # Helm may know better, and tells
+        return ""
+
+    return "; ".join(filter(None, at_once(problem, [item for item in made if _key(item) in changing]))) or None
 
 
 def _rendered(before: list[Manifest], after: list[Manifest]) -> tuple[ObjectPlan, ...]:

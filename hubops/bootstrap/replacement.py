@@ -36,9 +36,9 @@ def replacement(cluster: KubeWriter, item: Manifest, live: Manifest, error: Immu
     That the new one would be accepted is asked before anything is deleted. Raises SourceError.
     """
     [ref] = refs([item])
-    fields = ", ".join(error.fields)
     if ref.kind not in REPLACED:
-        return ObjectPlan(ref, "refused", reason=f"{ref}: {fields} cannot be changed; {_advice(cluster, item)}")
+        return ObjectPlan(ref, "refused", reason=by_hand(cluster, item, error))
+    fields = ", ".join(error.fields)
     try:
         new = _tried(cluster, item)
     except (WebhookSilent, Retryable) as silent:
@@ -47,6 +47,11 @@ def replacement(cluster: KubeWriter, item: Manifest, live: Manifest, error: Immu
         return ObjectPlan(ref, "refused", reason=f"{ref}: {fields} cannot be changed, and a new one is not: {refusal}")
     reason = f"{fields} cannot be changed; {REPLACED[ref.kind]}"
     return ObjectPlan(ref, "replace", between(live, new), reason)
+
+
+def by_hand(cluster: KubeWriter, item: Manifest, error: Immutable) -> str:
+    """What a person has to do so that *item* can be what it is to be. Raises NotServed."""
+    return f"{refs([item])[0]}: {', '.join(error.fields)} cannot be changed; {_advice(cluster, item)}"
 
 
 def _tried(cluster: KubeWriter, item: Manifest) -> Manifest:
@@ -67,5 +72,5 @@ def _advice(cluster: KubeWriter, item: Manifest) -> str:
     plural = cluster.resource(item["apiVersion"], kind).plural
     command = f"kubectl delete {plural}{f'.{group}' if group else ''} {metadata['name']}"
     command += f" --namespace {metadata['namespace']}" if metadata.get("namespace") else ""
-    lost = f" ({_LOST[kind]})" if kind in _LOST else ""
+    lost = f" ({said})" if (said := _LOST.get(kind) or REPLACED.get(kind)) else ""
     return f"delete it{lost} and run this again to have it made anew: {command}"

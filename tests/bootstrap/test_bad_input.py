@@ -19,6 +19,29 @@ from tests.bootstrap.world import Completed, World
 Here = Callable[..., str]
 
 
+#: Flags that cannot be used, and what is said of them.
+FLAGS = {
+    ("--only", "paintt"): "--only paintt: there is none of that name; did you mean paint?",
+    ("--skip", "walls"): "--skip walls: there is none of that name; there are namespaces, paint",
+    ("--from", "walls"): "--from walls: there is none of that name",
+    ("--with", "isti"): "--with isti: there is none of that name; did you mean istio?",
+    ("--repo", "chart=https://mirror.example.com"): "the stack has no repository 'chart'; it has charts",
+    ("--repo", "charts=mirror.example.com"): "write NAME=URL, the URL with https:// or oci://",
+    ("--helm", "no-such-helm"): "no-such-helm is not on PATH; charts are installed with Helm 3.12 or newer",
+}
+#: Files that cannot be used: which, what it is in place of it, and what is said of it.
+FILES = (
+    ("stack", stand_ins.STACK.replace("title: Paint", "titel: Paint"), "titel"),
+    ("stack", stand_ins.STACK.replace("needs: [namespaces]", "needs: [colors]", 1), "paint → colors → paint"),
+    ("stack", stand_ins.STACK.replace("needs: [namespaces]", "needs: [walls]", 1), "walls"),
+    ("stack", stand_ins.STACK.replace("repository: charts", "repository: chart", 1), "'chart'"),
+    ("paint.values", "color: [<< site.domain >>\n", "paint.values.yaml: not YAML when rendered"),
+    ("paint.values", "- color\n", "paint.values.yaml: a document is list and no mapping"),
+    ("paint.values", "color: << site.domian >>\n", "domian"),
+    ("colors", "kind: Color\n", "colors.yaml"),
+)
+
+
 def nothing_was_written(world: World) -> None:
     assert world.bed.api.get("Namespace", None, world.paint) is None
     assert world.records() == {}
@@ -40,57 +63,38 @@ def here(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     return run
 
 
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        (("--only", "paintt"), "--only paintt: there is none of that name; did you mean paint?"),
-        (("--skip", "walls"), "--skip walls: there is none of that name; there are namespaces, paint"),
-        (("--from", "walls"), "--from walls: there is none of that name"),
-        (("--with", "isti"), "--with isti: there is none of that name; did you mean istio?"),
-        (("--repo", "chart=https://mirror.example.com"), "the stack has no repository 'chart'; it has charts"),
-        (("--repo", "charts=mirror.example.com"), "write NAME=URL, the URL with https:// or oci://"),
-        (("--helm", "no-such-helm"), "no-such-helm is not on PATH; charts are installed with Helm 3.12 or newer"),
-    ],
-)
-def test_flags_that_cannot_be_used(here: Here, world: World, flags: tuple[str, ...], words: str) -> None:
-    assert words in here(*flags)
-    nothing_was_written(world)
-
-
-@pytest.mark.parametrize(
-    ("files", "words"),
-    [
-        ({"stack": stand_ins.STACK.replace("title: Paint", "titel: Paint")}, "titel"),
-        ({"stack": stand_ins.STACK.replace("needs: [namespaces]", "needs: [colors]", 1)}, "paint → colors → paint"),
-        ({"stack": stand_ins.STACK.replace("needs: [namespaces]", "needs: [walls]", 1)}, "walls"),
-        ({"stack": stand_ins.STACK.replace("repository: charts", "repository: chart", 1)}, "'chart'"),
-        ({"paint.values": "color: [<< site.domain >>\n"}, "paint.values.yaml"),
-        ({"paint.values": "color: << site.domian >>\n"}, "domian"),
-        ({"colors": "kind: Color\n"}, "colors.yaml"),
-    ],
-    ids=["key", "cycle", "need", "repository", "no YAML", "template", "no object"],
-)  # fmt: skip
-def test_files_that_cannot_be_used(here: Here, world: World, files: dict[str, str], words: str) -> None:
-    world.write(**files)
-    assert words in here()
-    nothing_was_written(world)
+def test_flags_and_files_that_cannot_be_used(here: Here, world: World) -> None:
+    """What is installed stays as it is, and the next run with the right ones has nothing to mend."""
+    world.installed()
+    before = world.state()
+    for flags, words in FLAGS.items():
+        assert words in here(*flags)
+    for name, text, words in FILES:
+        world.write(**{name: text})
+        assert words in here()
+    assert world.state() == before
+    world.write()
+    assert "Nothing to change." in world.installed().stdout
 
 
 def test_a_repository_that_does_not_give_the_chart(world: World) -> None:
     """None is waited for longer than it is told to be, and none leaves anything on the cluster, or in the cache."""
-    answers: dict[str, dict[str, int | bytes | None]] = {
-        "404": {"index.yaml": 404},
-        "500": {"index.yaml": 500},
-        "helm pull: ": {"index.yaml": b"<html>garbage"},
-        "is no chart: ": {"paint-1.0.0.tgz": b"garbage"},
-        "did not end within 1 s": {"index.yaml": None},
-    }
-    for words, answer in answers.items():
-        world.repository.answers = answer
+    answers: tuple[tuple[str, str, int | bytes | None], ...] = (
+        ("404", "index.yaml", 404),
+        ("500", "index.yaml", 500),
+        ("helm pull: ", "index.yaml", b"<html>garbage"),
+        ("is no chart: ", "paint-1.0.0.tgz", b"garbage"),
+        ("did not end within 1 s", "index.yaml", None),
+        ("did not end within 1 s", "paint-1.0.0.tgz", None),
+    )
+    for words, path, answer in answers:
+        world.repository.answers = {path: answer}
         done = refused(world, words, "--pull-timeout", "1s")
         assert world.repository.url in done.stdout
         nothing_was_written(world)
     world.repository.answers = {}
+    refused(world, "127.0.0.1:1", "--repo", "charts=http://127.0.0.1:1")
+    nothing_was_written(world)
     world.write(version="9.9.9")
     refused(world, "9.9.9")
     nothing_was_written(world)
@@ -116,6 +120,8 @@ def test_a_name_that_is_taken_by_another_chart(world: World) -> None:
     world.helm_run("install", world.paint, "paint-thinner", *place)
     refused(world, f"the name {world.paint} is taken in {world.paint} by a release of paint-thinner-2.0.0")
     assert world.records() == {}
+    assert world.releases() == {world.paint: "deployed"}
+    assert "revision: 1\n" in world.helm_run("status", world.paint, "--namespace", world.paint).lower(), "left alone"
     world.helm_run("uninstall", world.paint, "--namespace", world.paint)
     world.installed()
 
@@ -125,6 +131,9 @@ def test_a_release_of_the_name_in_another_namespace(world: World) -> None:
     world.helm_run("install", world.paint, "paint", *place)
     refused(world, f"a release {world.paint} of paint-1.0.0 is in the namespace {world.shop}; remove it")
     assert world.records() == {}
+    assert world.releases() == {world.paint: "deployed"}
+    world.helm_run("uninstall", world.paint, "--namespace", world.shop)
+    world.installed()
 
 
 def test_a_manifest_that_the_server_refuses(world: World) -> None:
@@ -151,6 +160,7 @@ def test_no_rights_for_one_kind(world: World) -> None:
     done = failed(world, "--accept", "rights")
     assert "may not get Color " in done.stdout
     assert "Installed: " in done.stdout
+    assert set(world.deployments()) == {world.paint, world.release}
     world.kubeconfig = world.bed.kubeconfig
     assert "Installed: colors." in world.installed().stdout
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from hubops.errors import Exit
@@ -45,6 +46,25 @@ def test_a_new_version_with_its_definitions_and_values(world: World) -> None:
     assert fields(world) == {"hex", "gloss"}
     assert world.colors()["red"] == {"gloss": "high"}
     assert "Nothing to change." in world.run("upgrade", "--yes").stdout
+
+
+def test_what_helm_could_not_change_is_said_before(world: World) -> None:
+    """It would stop in the middle. What a person is told to delete is made anew."""
+    world.installed()
+    before = world.state()
+    other = stand_ins.DEPLOYMENT.replace("{app: {{ .Release.Name }}", "{app: other")
+    world.repository.add(replace(stand_ins.paint(world.group, "1.1.0"), templates={"deployment.yaml": other}))
+    world.write(version="1.1.0")
+    done = world.run("upgrade", "--yes")
+    assert done.returncode == Exit.CRITICAL
+    command = f"kubectl delete deployments.apps {world.paint} --namespace {world.paint}"
+    words = "spec.selector cannot be changed; delete it (its pods end with it) and run this again to have it made anew"
+    assert f"  ! Deployment {world.paint}/{world.paint}: {words}: {command}\n" in done.stdout
+    assert world.state() == before
+    metadata = {"namespace": world.paint, "name": world.paint}
+    world.bed.api.delete({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata})
+    assert world.run("upgrade", "--yes").returncode == Exit.OK
+    assert version(world) == "1.1.0"
 
 
 def test_what_never_gets_ready_goes_back(world: World) -> None:
