@@ -29,7 +29,8 @@ def read_journal(client: Cluster, config: BackupConfig) -> Part:
     except (SourceError, ClusterUnreachable) as error:
         return nothing([EVIDENCE], str(error))
     recorded = decode(maps)
-    journal = msgspec.structs.replace(recorded, configured=configured(config))
+    excluded = config.volumes.exclude if config.volumes else ()
+    journal = msgspec.structs.replace(recorded, configured=configured(config), excluded=excluded)
     return Part(journal=journal, read=(EVIDENCE,), remarks=_remarks(recorded))
 
 

@@ -110,6 +110,7 @@ def _with(snapshot: Snapshot, here: Recorded, config: Config, kinds: tuple[Kind,
         runs=tuple(run for run in all_of_it.runs if run.kind in kinds),
         unreadable=tuple(each for each in all_of_it.unreadable if each.kind in kinds),
         configured={kind: promised for kind, promised in configured(config.backup).items() if kind in kinds},
+        excluded=config.backup.volumes.exclude if config.backup.volumes else (),
     )
     read = dict.fromkeys((*snapshot.read, "journal"))
     unread = {name: why for name, why in snapshot.unread.items() if name != "journal"}

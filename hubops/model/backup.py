@@ -48,7 +48,7 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str  # of the file as it is stored
     plain_sha256: str  # of the snapshot that it holds
     recipients: tuple[str, ...] = ()  # age public keys; none means that it is not encrypted
-    begins: bool = False  # the etcd was restored or made anew, as an operator said: nothing older is compared with it
+    history: str = ""  # the id of the first copy after etcd was restored or made anew; in one, revisions only rise
     hubops_version: str
 
     @property
@@ -150,3 +150,4 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     runs: tuple[Run, ...] = ()  # newest first
     unreadable: tuple[Unreadable, ...] = ()
     configured: dict[Kind, Promised] = {}
+    excluded: tuple[str, ...] = ()  # namespaces whose claims hubops.yaml does not want, as shell patterns

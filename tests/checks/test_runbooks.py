@@ -28,7 +28,7 @@ OF_REFS = {"kind", "namespace", "name"}
 #: What a read-only step may consist of: the first words of a command without its flags.
 READS = {
     "kubectl": {"get", "describe", "logs", "top", "events", "explain", "version", "rollout history", "rollout status"},
-    "hubops": {"check", "daily", "list", "explain", "runbook", "backup status", "backup etcd list"},
+    "hubops": {"check", "daily", "list", "explain", "runbook", "backup status", "backup etcd list", "backup volumes list"},
     "grep": {""},
 }
 #: What a command that reads an object from its input gets.

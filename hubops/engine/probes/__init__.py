@@ -16,6 +16,7 @@ from hubops.engine.probes.capacity import node_pods_nearly_full
 from hubops.engine.probes.capacity_spare import capacity_without_one_node
 from hubops.engine.probes.certificates import certificate_expires_soon
 from hubops.engine.probes.claims import pvc_pending
+from hubops.engine.probes.claims_covered import claim_not_covered
 from hubops.engine.probes.claims_metrics import volume_metrics_missing
 from hubops.engine.probes.claims_resize import pvc_resize_stuck
 from hubops.engine.probes.configuration import pod_config_error
@@ -81,6 +82,7 @@ PROBES: dict[str, Probe] = {
     "capacity_without_one_node": capacity_without_one_node,
     "certificate_expires_soon": certificate_expires_soon,
     "coredns_errors": coredns_errors,
+    "claim_not_covered": claim_not_covered,
     "crash_looping": crash_looping,
     "critical_alert_firing": critical_alert_firing,
     "critical_alert_inhibited": critical_alert_inhibited,
