@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from hubops import __version__
+from hubops.backup.promises import promised
 from hubops.config.backup import VolumeBackupConfig
-from hubops.model.backup import Action, Outcome, Promised, Run, VolumeSnapshotRecord
+from hubops.model.backup import Action, Outcome, Run, VolumeSnapshotRecord
 
 
 def recorded(
@@ -21,7 +22,6 @@ def recorded(
     records: Iterable[VolumeSnapshotRecord],
 ) -> Run:
     """A run of volumes that ends now."""
-    promised = settings.objectives
     return Run(
         id=run_id(action, started),
         kind="volumes",
@@ -32,11 +32,7 @@ def recorded(
         reason=reason,
         host=socket.gethostname(),
         hubops_version=__version__,
-        promised=Promised(
-            rpo_s=promised.rpo.total_seconds(),
-            rto_s=promised.rto.total_seconds(),
-            proven_every_s=promised.proven_every.total_seconds(),
-        ),
+        promised=promised(settings.objectives),
         volumes=tuple(records),
     )
 

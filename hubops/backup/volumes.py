@@ -42,6 +42,10 @@ _UNFINISHED = timedelta(days=1)
 _PAUSES = (0.5, 5.0)  # seconds between two looks: the first, and the longest
 
 
+class JournalUnread(Permanent):
+    """It is not known which snapshots are proven."""
+
+
 class Say(Protocol):
     """What a run does, as `hubops.deliver.steps.Steps` shows it."""
 
@@ -75,6 +79,33 @@ def take(config: Config, journal: Journal, *, say: Say) -> Run:
     if problem := journal.record(run):
         say.over("journal", problem)
     return run
+
+
+def old(
+    cluster: KubeWriter, settings: VolumeBackupConfig, journal: Journal, *, now: datetime | None = None
+) -> list[Snapshot]:
+    """The snapshots that the policy of *settings* no longer keeps.
+
+    Raises JournalUnread where the journal cannot be read: it says which snapshots are proven.
+    """
+    known, problem = journal.recorded()
+    if problem:
+        raise JournalUnread(f"no old snapshot can go, for the journal says which are proven: {problem}")
+    return droppable(cluster, settings, known.runs, now=now or datetime.now(UTC) + cluster.clock_offset())
+
+
+def prune(config: Config, journal: Journal, *, say: Say) -> list[str]:
+    """Delete what the policy no longer keeps, and do nothing else; why what should have gone is still there.
+
+    Raises Locked where a backup is at work.
+    """
+    cluster = KubeWriter(config.kubernetes, deadline=Deadline(_LONGEST))
+    backup = _Backup(cluster, config.backup.volumes or VolumeBackupConfig(), journal, say)
+    lease.make_room(cluster)
+    with lease.held(cluster, LOCK, waiting=partial(_waiting, say), lost=backup.lose):
+        backup.offset = cluster.clock_offset()
+        backup.drop()
+    return backup.litter
 
 
 def _waiting(say: Say, holder: str) -> None:
@@ -123,7 +154,7 @@ class _Backup:
         if not claims and (left or _narrowed(self.settings)):
             self.problems.append(_nothing(left))
         self._snapshot(claims)
-        self._drop()
+        self.drop()
 
     def _snapshot(self, claims: Sequence[Claim]) -> None:
         """All of them, so many of each driver at the same time."""
@@ -163,7 +194,8 @@ class _Backup:
     def _one(self, claim: Claim, unfinished: Snapshot | None) -> VolumeSnapshotRecord:
         began, snapshot = time.monotonic(), unfinished
         try:
-            snapshot = self._ready(claim, snapshot or self._asked(claim))
+            snapshot = snapshot or self._asked(claim)
+            snapshot = self._ready(claim, snapshot)
         except HubopsError as error:
             words = snapshots.words(self.lost or str(error))
             self.say.over(claim.id, f"failed: {words}")
@@ -221,13 +253,14 @@ class _Backup:
             return f"no snapshot controller has taken {snapshot.name} up within {waited}"
         return f"{snapshot.name} is not ready after {waited}, and {claim.driver} does not say why"
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
         """Delete what the policy no longer keeps."""
-        known, problem = self.journal.recorded()
-        if problem:
-            self.litter.append(f"no old one was deleted, for the journal says which are proven: {problem}")
+        try:
+            going = old(self.cluster, self.settings, self.journal, now=self.now)
+        except JournalUnread as error:
+            self.litter.append(str(error))
             return
-        for each in droppable(self.cluster, self.settings, known.runs, now=self.now):
+        for each in going:
             self._delete(each, "the policy does not keep it")
 
     def _delete(self, snapshot: Snapshot, why: str) -> None:

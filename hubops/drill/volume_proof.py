@@ -12,7 +12,7 @@ from hubops.config.backup import VolumeDrillConfig
 from hubops.drill.volume_job import Read, result
 from hubops.drill.volume_restore import Came
 from hubops.errors import Permanent
-from hubops.model.backup import Difference, Proof, Run
+from hubops.model.backup import Difference, Proof
 from hubops.model.quantity import human_bytes, size_in_bytes
 from hubops.model.text import inert, redact
 
@@ -21,7 +21,6 @@ Used = Callable[[str, str], float | None]
 
 #: What a file system of its own needs: up to this part of its size, and never less than these bytes.
 _EMPTY_PART, _EMPTY = 0.02, 64 * 2**20
-_SHOWN = 20  # differences of a run over several claims
 
 
 def proof_of(
@@ -59,31 +58,6 @@ def failure(proof: Proof) -> str | None:
         return None
     first = proof.differences[0]
     return f"{first.what}: {first.how}"
-
-
-def together(run: Run) -> Run:
-    """*run* with the proofs of its claims as one: the longest times, and all that was compared."""
-    proofs = [each.proof for each in run.volumes if each.proof]
-    if not proofs:
-        return run
-    slowest = max(proofs, key=lambda each: each.rto_s)
-    if not proofs[1:]:
-        return msgspec.structs.replace(run, proof=slowest)
-    compared: dict[str, int] = {}
-    for each in proofs:
-        for what, count in each.compared.items():
-            compared[what] = compared.get(what, 0) + count
-    proof = msgspec.structs.replace(
-        slowest,
-        rpo_s=max(each.rpo_s for each in proofs),
-        compared=compared,
-        sha256=None,
-        differences=tuple(one for each in proofs for one in each.differences)[:_SHOWN],
-        differences_total=sum(each.differences_total for each in proofs),
-        proven=tuple(dict.fromkeys(f"{each.copy}: {said}" for each in proofs for said in each.proven)),
-        unproven=tuple(dict.fromkeys(f"{each.copy}: {said}" for each in proofs for said in each.unproven)),
-    )
-    return msgspec.structs.replace(run, proof=proof)
 
 
 def _by_command(proof: Proof, came: Came, command: str) -> Proof:

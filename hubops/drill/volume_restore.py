@@ -212,4 +212,4 @@ def _state(pod: Manifest) -> str:
     for each in (pod.get("status") or {}).get("conditions") or []:
         if each.get("type") == "PodScheduled" and each.get("status") == "False":
             return snapshots.words(f"{each.get('reason', '')}: {each.get('message', '')}")
-    return ""
+    return f"its pod is {(pod.get('status') or {}).get('phase', 'Pending')}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -140,10 +140,27 @@ def leftovers(cluster: KubeWriter) -> list[Scratch]:
 def remove(cluster: KubeWriter, scratch: Scratch, say: Callable[[str], None], *, within: float) -> list[str]:
     """Remove all of *scratch*, in the order in which it can go; what is still there after *within* seconds, in words.
 
-    Raises SourceError and ClusterUnreachable where the API server does not let it; another call goes on from there.
+    Its namespace is empty then, and on its way; `gone` waits for that. Raises SourceError and ClusterUnreachable where
+    the API server does not let it; another call goes on from there.
     """
     removal = _Removal(cluster, scratch, say, Deadline(within))
     return list(removal.run())
+
+
+def gone(cluster: KubeWriter, scratches: Sequence[Scratch], *, within: float) -> list[str]:
+    """Wait until the namespaces of *scratches* are gone; those that are not after *within* seconds, in words."""
+    deadline, left = Deadline(within), list(scratches)
+    while left := [each for each in left if _is_there(cluster, each)]:
+        if not deadline.remaining():
+            break
+        cluster.deadline.bound(_POLL)
+        cluster.deadline.pause(_POLL)
+    return [f"namespace {each.name} is still there" for each in left]
+
+
+def _is_there(cluster: KubeWriter, scratch: Scratch) -> bool:
+    live = cluster.read(scratch.namespace())
+    return live is not None and _is_own(live, scratch.name)
 
 
 @dataclass
@@ -167,7 +184,7 @@ class _Removal:
         if content:
             yield from self._gone("VolumeSnapshotContent", [content])
         if own:
-            yield from self._gone("Namespace", [own])
+            self.cluster.delete(own)
 
     def _retained(self) -> Manifest | None:
         """The content, of which it is certain that its end is not that of the snapshot that was proven."""

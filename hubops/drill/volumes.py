@@ -24,7 +24,7 @@ from hubops.config import Config
 from hubops.config.backup import VolumeBackupConfig
 from hubops.drill import volume_scratch
 from hubops.drill.volume_due import due, restored_before
-from hubops.drill.volume_proof import Used, failure, proof_of, together
+from hubops.drill.volume_proof import Used, failure, proof_of
 from hubops.drill.volume_restore import Restore, restored
 from hubops.drill.volume_scratch import Scratch
 from hubops.errors import HubopsError, Locked, Permanent, UsageError
@@ -53,8 +53,11 @@ def drill(config: Config, journal: Journal, *, say: Say, claims: Sequence[str] =
     try:
         lease.make_room(cluster)
         with lease.held(cluster, LOCK, waiting=partial(_waiting, say), lost=run.lose):
-            run.clear()
-            run.drill(claims)
+            try:
+                run.clear()
+                run.drill(claims)
+            finally:
+                run.cleared()
     except (Locked, UsageError):
         raise
     except HubopsError as error:
@@ -83,6 +86,7 @@ class _Drill:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     records: list[VolumeSnapshotRecord] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    removed: list[Scratch] = field(default_factory=list)  # whose namespaces are on their way
     left: list[str] = field(default_factory=list)  # what could not be removed
     lost: str = ""
 
@@ -130,22 +134,37 @@ class _Drill:
 
     def _remove(self, scratch: Scratch) -> None:
         """With a time of its own: also when this run's is over, or it was interrupted."""
-        cleaner = KubeWriter(self.config.kubernetes, deadline=Deadline(_REMOVING * 2))
         tell: Callable[[str], None] = partial(self.say, scratch.name)
         try:
-            left = volume_scratch.remove(cleaner, scratch, tell, within=_REMOVING)
+            left = volume_scratch.remove(self._cleaner(), scratch, tell, within=_REMOVING)
         except HubopsError as error:
             left = [str(error)]
         if left:
             more = f", and {len(left) - 1} more" if left[1:] else ""
             self.left.append(f"{scratch.name} is not removed, which the next drill will try: {left[0]}{more}")
+        else:
+            self.removed.append(scratch)
         self.say.over(scratch.name, left[0] if left else "removed")
+
+    def cleared(self) -> None:
+        """Wait for the namespaces: the cluster takes its time for those, all of them at once."""
+        if not self.removed:
+            return
+        self.say("scratch namespaces", "waiting until they are gone")
+        try:
+            left = volume_scratch.gone(self._cleaner(), self.removed, within=_REMOVING)
+        except HubopsError as error:
+            left = [str(error)]
+        self.left += left
+        self.say.over("scratch namespaces", left[0] if left else "gone")
+
+    def _cleaner(self) -> KubeWriter:
+        return KubeWriter(self.config.kubernetes, deadline=Deadline(_REMOVING * 2))
 
     def record(self) -> Run:
         outcome, reason = self._outcome()
         settings = self.config.backup.volumes or VolumeBackupConfig()
-        run = recorded("drill", self.started, settings, outcome, reason, records=self.records)
-        return together(run)
+        return recorded("drill", self.started, settings, outcome, reason, records=self.records)
 
     def _outcome(self) -> tuple[Outcome, str | None]:
         failed = [each for each in self.records if each.error]
