@@ -47,8 +47,10 @@ class Steps:
         line = f"{name}: {inert(words, limit=400)}"
         with self._lock:
             if not self._live:
-                self._stream.write(f"{self._elapsed()}  {line}\n")
-                self._stream.flush()
+                if over or self._doing.get(name) != line:  # several at work on one thing may wait for the same
+                    self._stream.write(f"{self._elapsed()}  {line}\n")
+                    self._stream.flush()
+                self._doing[name] = line
                 return
             self._erase()
             if over:

@@ -59,6 +59,19 @@ def test_without_a_terminal_every_line_stays() -> None:
     assert stream.getvalue() == "00:00  paint: planning\n00:00  paint: 0 of 2\\x1b[2J pods\n00:00  paint: done\n"
 
 
+def test_without_a_terminal_what_several_say_at_once_is_said_once() -> None:
+    stream = io.StringIO()
+    with Steps(stream, {}) as steps:
+        for words in ("waiting for the webhook", "waiting for the webhook", "done", "done"):
+            steps("paint", words)
+        steps.over("paint", "done")
+    assert [line.partition("  ")[2] for line in stream.getvalue().splitlines()] == [
+        "paint: waiting for the webhook",
+        "paint: done",
+        "paint: done",
+    ]
+
+
 def test_on_a_terminal_one_line_each_and_what_is_over_above_them(terminal: Terminal) -> None:
     with Steps(terminal.stream, {"TERM": "xterm"}) as steps:
         steps("paint", "planning")
