@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -32,6 +33,10 @@ class Damaged(Permanent):
     """A copy is not what its record says."""
 
 
+#: How long an upload may take before its file is taken for one that nobody will finish.
+_UPLOAD = timedelta(days=1)
+
+
 @dataclass(frozen=True)
 class Found:
     """What a store holds; `unfinished` are files without a record, `unreadable` why a record could not be read."""
@@ -39,6 +44,11 @@ class Found:
     copies: tuple[Copy, ...] = ()  # newest first
     unfinished: tuple[Stored, ...] = ()
     unreadable: tuple[str, ...] = ()
+
+    def abandoned(self, now: datetime) -> tuple[str, ...]:
+        """The ids of what was sent more than a day before *now*, and never became a copy."""
+        old = (each for each in self.unfinished if each.modified < now - _UPLOAD)
+        return tuple(dict.fromkeys(each.name.rpartition("/")[2].partition(".")[0] for each in old))
 
 
 class Copies:

@@ -275,9 +275,17 @@ class _Backup:
             for copy in spare:
                 self.place.local.delete(copy)
             if self.copies:
-                prune(self.copies, self.journal, self.settings.keep, now=self.now, say=self.say)
+                self._prune_off_site(self.copies)
         except SourceError as error:
             self.shortcomings.append(f"the copy is good, but older ones could not be pruned: {error}")
+
+    def _prune_off_site(self, copies: Copies) -> None:
+        planned = pruning.look(copies, self.journal, self.settings.keep, now=self.now)
+        if planned.hindrance:
+            self.say(_NAME, f"no copy is dropped: {planned.hindrance}")
+        for copy in planned.drop:
+            self.say(_NAME, f"dropping {copy.id}")
+            copies.delete(copy)
 
     def record(self) -> Run:
         """The run, as the journal keeps it now."""
@@ -303,24 +311,3 @@ class _Backup:
         if problem := self.journal.record(run):
             self.say("journal", f"the record waits on this machine: {problem}")
         return run
-
-
-def prune(copies: Copies, journal: Journal, keep: Keep, *, now: datetime, say: Say) -> pruning.Pruning:
-    """Drop of *copies* what the policy *keep* and the drills in *journal* let go; what was dropped, and why no more.
-
-    Raises SourceError where the store fails; what was not dropped is dropped by the next run.
-    """
-    planned = plan_pruning(copies, journal, keep, now=now)
-    for copy in planned.drop:
-        say(_NAME, f"dropping {copy.id}")
-        copies.delete(copy)
-    if planned.hindrance:
-        say(_NAME, f"no copy is dropped: {planned.hindrance}")
-    return planned
-
-
-def plan_pruning(copies: Copies, journal: Journal, keep: Keep, *, now: datetime) -> pruning.Pruning:
-    """What `prune` would do."""
-    recorded, problem = journal.recorded()
-    unreadable = next((each.reason for each in recorded.unreadable if each.kind == "etcd"), None)
-    return pruning.plan(copies.all(), recorded.runs, keep, now=now, unread=problem or unreadable)

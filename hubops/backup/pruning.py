@@ -1,4 +1,4 @@
-"""Which copies of an etcd may go. Beyond the policy, what a drill proved decides: pure.
+"""Which copies of an etcd may go. Beyond the policy, what a drill proved decides.
 
 Never dropped are the newest copies (`keep.last`) and the newest one that a drill has restored without a difference.
 While the newest drill did not succeed, nothing is dropped at all: one of the older copies may be the last that can be
@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from hubops.backup.copies import Copies
+from hubops.backup.journal import Journal
 from hubops.backup.retention import dropped
 from hubops.config.backup import Keep
 from hubops.model.backup import Copy, Run
@@ -25,8 +27,15 @@ class Pruning:
     hindrance: str | None = None
 
 
+def look(copies: Copies, journal: Journal, keep: Keep, *, now: datetime) -> Pruning:
+    """What may go of *copies* by the drills in *journal*. Raises SourceError where the store cannot be read."""
+    recorded, problem = journal.recorded()
+    unreadable = next((each.reason for each in recorded.unreadable if each.kind == "etcd"), None)
+    return plan(copies.all(), recorded.runs, keep, now=now, unread=problem or unreadable)
+
+
 def plan(copies: Sequence[Copy], runs: Iterable[Run], keep: Keep, *, now: datetime, unread: str | None) -> Pruning:
-    """What may go of *copies*, newest first, by the *runs* of the journal; *unread* is why these are not all."""
+    """What may go of *copies*, newest first, by the *runs* of the journal; *unread* is why these are not all. Pure."""
     if unread:
         return Pruning(hindrance=f"what drills have proven is not known: {unread}")
     drills = sorted((run for run in runs if run.action == "drill" and run.kind == "etcd"), key=lambda run: run.at)
