@@ -103,7 +103,7 @@ class Operated:
                 self._server.api.delete(each)
 
     def _store(self) -> None:
-        self._server.serve(_without_schema(kind, version) for kind, version in UNUSED.items())
+        self._server.serve(without_schema(kind, version) for kind, version in UNUSED.items())
         for each in STORAGE_CLASSES:  # without them the operator starts nothing
             self._server.api.apply(each)
         for name in SITES:
@@ -150,7 +150,8 @@ class Operated:
         self._supervisor.end()
 
 
-def _without_schema(kind: str, version: str) -> Object:
+def without_schema(kind: str, version: str) -> Object:
+    """The definition of a kind of the operator, of which nothing more is said than its name."""
     plural = f"{kind.lower()}s"
     free = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     served = {"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": free}}
