@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from hubops.backup import snapshots
+from hubops.backup import interrupts, snapshots
 from hubops.backup.claims import Claim, Left, choose
 from hubops.backup.journal import Journal
 from hubops.backup.snapshots import Snapshot
@@ -56,29 +56,32 @@ class Say(Protocol):
 def take(config: Config, journal: Journal, *, say: Say) -> Run:
     """Snapshot the claims of `backup.volumes`; the run as it was recorded, whether it succeeded or not.
 
-    Raises ConfigError where the section is missing, and Locked where another run is at work; neither is recorded.
+    Raises ConfigError where the section is missing, and Locked where another run is at work; neither is recorded. ^C
+    and SIGTERM end it, recorded as well.
     """
     settings = config.backup.volumes
     if settings is None:
         raise ConfigError("backup.volumes is not set in hubops.yaml: no claims are named")
     cluster = KubeWriter(config.kubernetes, deadline=Deadline(_LONGEST))
     backup = _Backup(cluster, settings, journal, say)
-    try:
-        lease.make_room(cluster)
-        with lease.held(cluster, LOCK, waiting=partial(_waiting, say), lost=backup.lose):
-            backup.take()
-    except Locked:
-        raise
-    except HubopsError as error:
-        backup.problems.append(backup.lost or str(error))
-    except KeyboardInterrupt:
-        backup.problems.append("it was interrupted")
-        journal.record(backup.run())
-        raise
-    run = backup.run()
-    if problem := journal.record(run):
-        say.over("journal", problem)
-    return run
+    with interrupts.as_keyboard():
+        try:
+            lease.make_room(cluster)
+            with lease.held(cluster, LOCK, waiting=partial(_waiting, say), lost=backup.lose):
+                backup.take()
+        except Locked:
+            raise
+        except HubopsError as error:
+            backup.problems.append(backup.lost or str(error))
+        except KeyboardInterrupt:
+            backup.problems.append("it was interrupted")
+            backup.record()
+            raise
+        except BaseException as error:
+            backup.problems.append(f"a bug in hubops ended it: {type(error).__name__}")
+            backup.record()
+            raise
+        return backup.record()
 
 
 def old(
@@ -271,10 +274,13 @@ class _Backup:
             return
         self.say.over(snapshot.id, f"deleted: {why}")
 
-    def run(self) -> Run:
-        """The record of what has happened."""
+    def record(self) -> Run:
+        """What has happened, as it is kept in the journal."""
         outcome, reason = outcome_of(self.records, self.problems, self.litter)
-        return recorded("backup", self.started, self.settings, outcome, reason, records=self.records)
+        run = recorded("backup", self.started, self.settings, outcome, reason, records=self.records)
+        if problem := self.journal.record(run):
+            self.say.over("journal", f"the record waits on this machine: {problem}")
+        return run
 
 
 def _left(left: Left) -> VolumeSnapshotRecord:

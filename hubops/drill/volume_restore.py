@@ -124,7 +124,7 @@ class _Run:
         words = ""
         for _ in self._looks():
             pod = self._pod()
-            words = self._refused(began, wanted) if pod is None else _state(pod)
+            words = self._refused(began, wanted) if pod is None else _state(pod) or self._warned()
             ended = _ended(pod) if pod else None
             if running is None and pod and (ended or _is_running(pod)):
                 running = time.monotonic()
@@ -137,17 +137,19 @@ class _Run:
             if failed := self._failed(wanted):
                 raise Permanent(f"the Job that was to look at it failed: {failed}{f' ({words})' if words else ''}")
             self.say("the Job looks at what was restored" if running else words or "waiting for its volume and its pod")
-        said = snapshots.warnings(self.cluster, scratch.name, self._names())
-        raise Permanent(f"not restored within {self._waited()}: {said or words or 'nobody says why'}")
+        said = self._warned() or words or ("its pod waits, and nobody says why" if self._pod() else "it has no pod")
+        raise Permanent(f"not restored within {self._waited()}: {said}")
 
     def _pod(self) -> Manifest | None:
         labels = f"{snapshots.DRILL}={self.restore.scratch.name}"
         pods = self.cluster.find("v1", "Pod", self.restore.scratch.name, labels)
         return pods[0] if pods else None
 
-    def _names(self) -> tuple[str, ...]:
+    def _warned(self) -> str:
+        """The latest warning about the claim, the Job or its pod."""
         pod = self._pod()
-        return (NAME, pod["metadata"]["name"]) if pod else (NAME,)
+        names = (NAME, pod["metadata"]["name"]) if pod else (NAME,)
+        return snapshots.warnings(self.cluster, self.restore.scratch.name, names)
 
     def _refused(self, began: float, wanted: Manifest) -> str:
         """Why there is no pod yet. Raises Permanent once that is no matter of time."""
@@ -212,4 +214,4 @@ def _state(pod: Manifest) -> str:
     for each in (pod.get("status") or {}).get("conditions") or []:
         if each.get("type") == "PodScheduled" and each.get("status") == "False":
             return snapshots.words(f"{each.get('reason', '')}: {each.get('message', '')}")
-    return f"its pod is {(pod.get('status') or {}).get('phase', 'Pending')}"
+    return ""

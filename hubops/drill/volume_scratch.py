@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -33,6 +34,10 @@ _KEPT = ("snapshot.storage.kubernetes.io/managed-by", "snapshot.storage.kubernet
          "snapshot.storage.kubernetes.io/deletion-secret-namespace")  # fmt: skip
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _POLL = 0.5  # seconds
+#: Finalizers of a snapshot that a claim is just made from, and the seconds that their owners have for taking them off.
+_PROTECTING = ("provisioner.storage.kubernetes.io/volumesnapshot-as-source-protection",
+               "snapshot.storage.kubernetes.io/volumesnapshot-as-source-protection")  # fmt: skip
+_PATIENCE = 3.0
 
 
 @dataclass(frozen=True)
@@ -226,13 +231,26 @@ class _Removal:
     def _waited(self, kind: str, items: list[Manifest]) -> Iterator[str]:
         """Those of *items* that do not go in time."""
         for item in items:
+            patience = Deadline(_PATIENCE)
             while (live := self.cluster.read(item)) and live["metadata"]["uid"] == item["metadata"]["uid"]:
                 if not self.deadline.remaining():
                     where = f"{self.scratch.name}/" if item["metadata"].get("namespace") else ""
                     yield f"{kind} {where}{item['metadata']['name']} is still there"
                     break
+                if kind == "VolumeSnapshot" and not patience.remaining():
+                    self._let_go(live)
                 self.cluster.deadline.bound(_POLL)
                 self.cluster.deadline.pause(_POLL)
+
+    def _let_go(self, live: Manifest) -> None:
+        """Take from a snapshot what protects it while a claim is made from it: that claim is gone.
+
+        Where the claim never came about, the provisioner lets go only many minutes later, and never where it has no
+        right to (external-provisioner 6, snapshot_finalizer_controller).
+        """
+        kept = [each for each in live["metadata"].get("finalizers") or [] if each not in _PROTECTING]
+        with suppress(Permanent):  # a conflict: the next look tries again
+            self.cluster.replace(live | {"metadata": live["metadata"] | {"finalizers": kept}})
 
 
 def _bare(api_version: str, kind: str, name: str) -> Manifest:

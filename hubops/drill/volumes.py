@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from hubops.backup import snapshots
+from hubops.backup import interrupts, snapshots
 from hubops.backup.journal import Journal
 from hubops.backup.snapshots import Snapshot
 from hubops.backup.volume_run import recorded
@@ -45,31 +45,34 @@ def drill(config: Config, journal: Journal, *, say: Say, claims: Sequence[str] =
     """Restore the claims whose last drill is the longest ago, or *claims* (namespace/name); the run as recorded.
 
     *used* tells how many bytes of a live volume are in use, None where that is not known. Raises Locked where another
-    drill is at work, and ConfigError for settings that cannot be used; neither is recorded.
+    drill is at work, ConfigError and UsageError for what cannot be used; these are not recorded. ^C and SIGTERM end it:
+    what it has made is removed, and it is recorded.
     """
     volume_scratch.new(config.drill.volumes.namespace, datetime.now(UTC))  # its name is judged before anything is done
     cluster = KubeWriter(config.kubernetes, deadline=Deadline(_LONGEST))
     run = _Drill(config, cluster, journal, say, used)
-    try:
-        lease.make_room(cluster)
-        with lease.held(cluster, LOCK, waiting=partial(_waiting, say), lost=run.lose):
-            try:
-                run.clear()
-                run.drill(claims)
-            finally:
-                run.cleared()
-    except (Locked, UsageError):
-        raise
-    except HubopsError as error:
-        run.problems.append(run.lost or str(error))
-    except KeyboardInterrupt:
-        run.problems.append("it was interrupted")
-        journal.record(run.record())
-        raise
-    done = run.record()
-    if problem := journal.record(done):
-        say.over("journal", problem)
-    return done
+    with interrupts.as_keyboard():
+        try:
+            lease.make_room(cluster)
+            with lease.held(cluster, LOCK, waiting=partial(_waiting, say), lost=run.lose):
+                try:
+                    run.clear()
+                    run.drill(claims)
+                finally:
+                    run.cleared()
+        except (Locked, UsageError):
+            raise
+        except HubopsError as error:
+            run.problems.append(run.lost or str(error))
+        except KeyboardInterrupt:
+            run.problems.append("it was interrupted")
+            run.record()
+            raise
+        except BaseException as error:
+            run.problems.append(f"a bug in hubops ended it: {type(error).__name__}")
+            run.record()
+            raise
+        return run.record()
 
 
 def _waiting(say: Say, holder: str) -> None:
@@ -162,9 +165,13 @@ class _Drill:
         return KubeWriter(self.config.kubernetes, deadline=Deadline(_REMOVING * 2))
 
     def record(self) -> Run:
+        """What has happened, as it is kept in the journal."""
         outcome, reason = self._outcome()
         settings = self.config.backup.volumes or VolumeBackupConfig()
-        return recorded("drill", self.started, settings, outcome, reason, records=self.records)
+        run = recorded("drill", self.started, settings, outcome, reason, records=self.records)
+        if problem := self.journal.record(run):
+            self.say.over("journal", f"the record waits on this machine: {problem}")
+        return run
 
     def _outcome(self) -> tuple[Outcome, str | None]:
         failed = [each for each in self.records if each.error]

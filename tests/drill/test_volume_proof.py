@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hubops.backup.snapshots import SIZE, Snapshot
+from hubops.backup.volume_retention import doubted, proven
 from hubops.backup.volume_run import recorded
 from hubops.config.backup import VolumeBackupConfig, VolumeDrillConfig
 from hubops.drill.volume_due import restored_before, turns
@@ -109,3 +110,12 @@ def test_the_sum_of_an_earlier_drill_is_that_of_the_same_snapshot() -> None:
     of_db = run(1, "db")
     assert restored_before(SNAPSHOT, [run(0, "other"), of_db]) == SUM
     assert restored_before(SNAPSHOT, [run(0, "other")]) is None
+
+
+def test_nothing_of_a_claim_is_dropped_once_a_restore_brought_back_something_wrong() -> None:
+    wrong = proof(told(), before="b" * 64)
+    record = VolumeSnapshotRecord(namespace="data", claim="db", snapshot="db-9", proof=wrong, error="differs")
+    bad = recorded("drill", NOW, VolumeBackupConfig(), "failed", None, records=[record])
+    assert doubted([bad, run(3, "db")]) == {("data", "db")}
+    assert proven([bad, run(3, "db")]) == {"data/db-1"}
+    assert doubted([run(1, "db"), bad]) == set()
