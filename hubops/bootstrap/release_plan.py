@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from hubops.bootstrap.at_once import at_once
-from hubops.bootstrap.chart_objects import objects_of, placed
+from hubops.bootstrap.chart_objects import placed
 from hubops.bootstrap.difference import between, of_values
 from hubops.bootstrap.owner import is_of, owner
 from hubops.bootstrap.planned import ObjectPlan, ReleasePlan
@@ -47,8 +47,8 @@ def release_plan(
         objects = tuple(ObjectPlan(ref, "create") for ref in refs(made))
         release = ReleasePlan(name, namespace, "install", after=after, objects=objects)
         return release, _taken(name, namespace, releases) or _in_the_way(target.cluster, made, rendered)
-    values = of_values(target.helm.values(name, namespace), wanted)
-    installed = objects_of(target.helm.manifest(name, namespace))
+    given, installed = target.contents(current)
+    values = of_values(given, wanted)
     objects = _rendered(installed, made) if made else ()
     changed = values or not current.is_of(pin.name, pin.version)
     broken = current.pending or current.status == "failed" or _missing(target.cluster, installed, namespace)

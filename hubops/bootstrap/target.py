@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import yaml
 
+from hubops.bootstrap.chart_objects import Manifest, objects_of
 from hubops.bootstrap.charts import Charts
-from hubops.clients.helm import ChartFile, Helm
+from hubops.clients.helm import ChartFile, Helm, Release
 from hubops.clients.kube.writer import KubeWriter
 from hubops.stack.render import Rendered
 
@@ -35,6 +37,18 @@ class Target:
         if chart not in self._definitions:
             self._definitions[chart] = self.helm.crds(chart)
         return self._definitions[chart]
+
+    @cached_property
+    def _contents(self) -> dict[Release, tuple[dict[str, Any], list[Manifest]]]:
+        return {}
+
+    def contents(self, release: Release) -> tuple[dict[str, Any], list[Manifest]]:
+        """The values that *release* was made with and its objects; they never change, so helm is asked once."""
+        if release not in self._contents:
+            name, namespace = release.name, release.namespace
+            made = objects_of(self.helm.manifest(name, namespace))
+            self._contents[release] = self.helm.values(name, namespace), made
+        return self._contents[release]
 
     def template(self, rendered: Rendered, chart: ChartFile) -> str:
         """What the component's chart renders for this cluster, as it will be once the stack's kinds are served."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, Literal
 
 import jsonschema
@@ -34,6 +35,9 @@ def test_from_nothing_to_the_platform_and_again(world: World) -> None:
     assert "Nothing to change." in again.stdout
     assert "Installed" not in again.stdout
     assert world.state() == before
+    asked = Counter(helm_calls(world))
+    per_chart = {"show crds": 2, "template": 2, "get manifest": 2, "get values": 2}
+    assert asked == per_chart | {"version": 1, "list": 3}, "nothing is asked twice but whether releases have changed"
     assert world.bed.api.get("Secret", world.shop, "till") == till, "a generated Secret is made once"
 
     assert world.run("plan").returncode == 0
@@ -41,6 +45,16 @@ def test_from_nothing_to_the_platform_and_again(world: World) -> None:
     shown = world.run("status")
     assert shown.returncode == 0, shown.stdout
     assert shown.stdout.count("complete") == 4
+
+
+def helm_calls(world: World) -> list[str]:
+    """What an apply asks of helm."""
+    log, program = world.folder / "helm.log", world.folder / "logged-helm"
+    program.write_text(f'#!/bin/sh\necho "$1 $2" >> {log}\nexec {world.helms[world.helm]} "$@"\n')
+    program.chmod(0o755)
+    assert world.apply("--helm", str(program)).returncode == Exit.OK
+    verbs = [line.split() for line in log.read_text().splitlines()]
+    return [" ".join(verb[: 2 if verb[0] in ("get", "show") else 1]) for verb in verbs]
 
 
 def test_what_is_read_by_programs(world: World) -> None:
