@@ -8,9 +8,10 @@ they go with the release, and whoever is asked about that is told before.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -44,9 +45,14 @@ def _depth(name: str, records: Records) -> int:
 
 def taken_along(target: Target, release: Release) -> list[str]:
     """The custom resource definitions that Helm deletes with *release*, by their names. Raises SourceError."""
+    return sorted(name for name, policy in _definitions(target, release).items() if policy != "keep")
+
+
+def _definitions(target: Target, release: Release) -> dict[str, str]:
+    """The definitions that are part of *release*, with what Helm is to do with each when it uninstalls that."""
     made = objects_of(target.helm.manifest(release.name, release.namespace))
-    definitions = (item["metadata"] for item in made if item["kind"] == "CustomResourceDefinition")
-    return sorted(each["name"] for each in definitions if (each.get("annotations") or {}).get(_POLICY) != "keep")
+    found = (item["metadata"] for item in made if item["kind"] == "CustomResourceDefinition")
+    return {each["name"]: (each.get("annotations") or {}).get(_POLICY, "") for each in found}
 
 
 @dataclass
@@ -59,17 +65,14 @@ class Removal:
     say: Callable[[str, str], None]  # component, what it is doing
     over: Callable[[str, str], None]  # component, how it ended
     _kept: list[str] = field(default_factory=list)
+    _definitions: set[str] = field(default_factory=set)  # that Helm has left
     _writing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def kept(self) -> list[str]:
         """What was left, and why. Raises SourceError."""
         found = self.target.cluster.find("apiextensions.k8s.io/v1", "CustomResourceDefinition")
-        ours = [
-            each
-            for each in found
-            if any(f.get("manager") == FIELD_MANAGER for f in each["metadata"].get("managedFields") or [])
-        ]
+        ours = [each for each in found if each["metadata"]["name"] in self._definitions or _is_ours(each["metadata"])]
         groups = ", ".join(sorted({each["spec"]["group"] for each in ours}))
         reason = "deleting one deletes every object of its kind"
         return [*self._kept, *([f"{len(ours)} CustomResourceDefinitions of {groups}: {reason}"] if ours else [])]
@@ -85,6 +88,7 @@ class Removal:
             say(f"deleting {ref}")
             self._delete(ref)
         if release:
+            self._definitions |= _definitions(self.target, release).keys()
             say(f"helm uninstall {release.name}")
             self.target.helm.uninstall(release.name, release.namespace, timeout=deadline.remaining())
         awaited(partial(self._gone, [ref for ref in record.objects if ref.kind != "Namespace"]), deadline, say)
@@ -138,3 +142,8 @@ class Removal:
 def _ends(pod: dict[str, object]) -> bool:
     metadata = pod["metadata"]
     return isinstance(metadata, dict) and "deletionTimestamp" in metadata
+
+
+def _is_ours(metadata: Mapping[str, Any]) -> bool:
+    """Whether hubops has applied what this is the metadata of."""
+    return any(each.get("manager") == FIELD_MANAGER for each in metadata.get("managedFields") or [])
