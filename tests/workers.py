@@ -13,12 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 #: What uses the same servers, by how the names of its files begin. What takes longest begins first, so that nobody
 #: waits for it at the end. The healthy platform is there twice: one worker alone would be busy with it for too long.
 TOGETHER = {
-    "platform": (
-        "tests/bootstrap/test_gates_monitoring.py",
-        "tests/collect/",
-        "tests/end_to_end/",
-        "tests/test_deploy",
-    ),
+    "platform": ("tests/collect/", "tests/end_to_end/", "tests/test_deploy"),
     "faults": ("tests/testbed/test_faults", "tests/testbed/test_runbook"),
     "bootstrap": ("tests/bootstrap/test_", "tests/bootstrap/gates/"),
     "stack": ("tests/stack/",),
