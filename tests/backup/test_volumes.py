@@ -15,7 +15,7 @@ from hubops.clients.kube import lease
 from hubops.config import Duration
 from hubops.config.backup import Keep
 from hubops.errors import Locked
-from tests.backup.claims_world import World
+from tests.backup.claims_world import World, account
 from tests.testbed.csi import CLASS, DRIVER, Csi
 from tests.testbed.process import poll
 
@@ -33,9 +33,11 @@ def of(run: Any, claim: str) -> Any:
 
 
 def test_each_claim_that_is_named_has_a_snapshot_that_holds_its_files(world: World) -> None:
+    """By an account with just the rights for it."""
     for name in ("data-db-0", "data-db-1", "cache"):
         (world.csi.claim(world.space, name, tier="cache" if name == "cache" else "data") / "table").write_text(name)
-    run = world.take(selector="tier=data")
+    kubeconfig = account(world.csi, "hubops-backup-volumes", f"backups-{world.space}")
+    run = World(world.csi, world.folder, kubeconfig, world.space, world.told).take(selector="tier=data")
     assert (run.outcome, run.reason) == ("succeeded", None)
     assert sorted(each.claim for each in run.volumes) == ["data-db-0", "data-db-1"]
     one = of(run, "data-db-0")

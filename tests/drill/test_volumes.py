@@ -15,7 +15,7 @@ from hubops.config.backup import VolumeDrillConfig
 from hubops.drill import volume_scratch, volumes
 from hubops.errors import ConfigError, UsageError
 from hubops.model.backup import Proof, Run
-from tests.backup.claims_world import World
+from tests.backup.claims_world import World, account
 from tests.drill.pods import Pods, pods_end
 from tests.testbed.csi import CLASS, Csi
 from tests.testbed.process import poll
@@ -83,11 +83,10 @@ def assert_nothing_is_left(world: World) -> None:
 
 
 def test_every_file_of_the_newest_snapshot_is_read_and_nothing_is_left(world: World, pods: Pods) -> None:
-    """By an account of its own, so that the API server's own log tells what hubops wrote."""
+    """By an account with just the rights for it; and the API server's own log tells what hubops wrote."""
     backed_up(world, "data")
-    allow = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
-    account = world.csi.bed.service_account("default", f"drills-{world.space}", allow)
-    run = drill(World(world.csi, world.folder, account, space=world.space), "data", used=2**20)
+    kubeconfig = account(world.csi, "hubops-drill-volumes", f"drills-{world.space}")
+    run = drill(World(world.csi, world.folder, kubeconfig, space=world.space), "data", used=2**20)
     assert (run.outcome, run.reason) == ("succeeded", None)
     assert (run.kind, run.action) == ("volumes", "drill")
     assert proof(run).copy == f"{world.space}/data-1"
