@@ -66,8 +66,9 @@ def list_drills(options: Options) -> int:
     rows = []
     for run in recorded.runs:
         if run.action == "drill":
-            proof = run.proof
-            measured = (duration(proof.rpo_s), duration(proof.rto_s)) if proof else ("-", "-")
+            proofs = [each for each in (run.proof, *(volume.proof for volume in run.volumes)) if each]
+            worst = (max(each.rpo_s for each in proofs), max(each.rto_s for each in proofs)) if proofs else None
+            measured = (duration(worst[0]), duration(worst[1])) if worst else ("-", "-")
             rows.append((run.id, f"{run.started_at:%Y-%m-%d %H:%M}", run.outcome, *measured, run.reason or ""))
     click.echo(tabulate(rows, headers=("ID", "BEGUN (UTC)", "OUTCOME", "RPO", "RTO", "REASON"), tablefmt="plain"))
     return _incomplete(problem)
@@ -78,23 +79,24 @@ def list_drills(options: Options) -> int:
 @click.option("--output", "-o", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
 @with_options(CONFIG, ACCESS)
 def show(run_id: str | None, form: str, options: Options) -> int:
-    """The protocol of the drill of etcd that is recorded as ID, by default of the newest."""
+    """The protocol of the drill that is recorded as ID, by default of the newest."""
     import msgspec
 
     from hubops.commands.journaled import journal
-    from hubops.report.protocol import protocol
+    from hubops.report import protocol, volumes_protocol
 
     recorded, problem = journal(options.config()).recorded()
-    drills = [run for run in recorded.runs if run.action == "drill" and (run_id or run.kind == "etcd")]
+    drills = [run for run in recorded.runs if run.action == "drill"]
     found = next((run for run in drills if run_id in (None, run.id)), None)
     if found is None:
-        missing = f"no drill {run_id}" if run_id else "no drill of etcd"
+        missing = f"no drill {run_id}" if run_id else "no drill"
         because = f"; of the cluster's part it is not known: {problem}" if problem else ""
         raise UsageError(f"the journal has {missing} ('hubops drill list' shows all){because}")
-    if form == "json" or found.kind != "etcd":
+    if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:
-        click.echo(protocol(found), nl=False)
+        written = protocol.protocol if found.kind == "etcd" else volumes_protocol.protocol
+        click.echo(written(found), nl=False)
     return Exit.OK
 
 
