@@ -152,5 +152,7 @@ def held_up(world: World) -> Iterator[None]:
     item = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
             "metadata": {"name": f"held-{world.mark}"}, "webhooks": [webhook]}  # fmt: skip
     world.bed.api.apply(item)
-    yield
-    world.bed.api.delete(item)
+    try:
+        yield
+    finally:
+        world.bed.api.delete(item)

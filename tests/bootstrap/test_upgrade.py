@@ -152,8 +152,10 @@ def unsimulated(world: World) -> Iterator[None]:
     """A node that kwok does not simulate: gates are held to be possible then."""
     node = named(world, "v1", "Node", "real")
     world.bed.api.apply(node)
-    yield
-    world.bed.api.delete(node)
+    try:
+        yield
+    finally:
+        world.bed.api.delete(node)
 
 
 def test_a_step_that_fails_tells_what_stands_in_its_way(world: World) -> None:
