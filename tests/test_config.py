@@ -112,6 +112,12 @@ def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
         load(tmp_path / "missing.yaml", {})
 
 
+def test_a_list_of_words_in_the_environment_is_a_list() -> None:
+    loaded = load(None, {"HUBOPS_BACKUP__ETCD__ENDPOINTS": '["https://a:2379", "https://b:2379"]'})
+    assert loaded.backup.etcd
+    assert loaded.backup.etcd.endpoints == ("https://a:2379", "https://b:2379")
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "hubops.yaml"
     file.write_text("prometheus: {url: http://file, tenant: a}\ndeadline: 2m\n")

@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
@@ -66,7 +67,7 @@ def keys_at(into: type, where: str) -> list[str]:
 def takes_text(into: type, where: str) -> bool:
     """Whether what stands at the path *where* of *into* may be text."""
     annotation = _type_at(into, where)
-    return annotation is str or str in get_args(annotation)
+    return annotation is str or (get_origin(annotation) in (Union, UnionType) and str in get_args(annotation))
 
 
 def _in_words(message: str) -> str:
