@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -56,6 +57,14 @@ class Site:
             drill=DrillConfig(identity_files=(str(identity_file),)),
         )
 
+    def settings_file(self) -> Path:
+        """The same as a hubops.yaml, for other processes."""
+        config = self.config()
+        settings = {"cluster": config.cluster, "kubernetes": {"kubeconfig": config.kubernetes.kubeconfig}}
+        file = self.folder / "hubops.yaml"
+        file.write_bytes(msgspec.yaml.encode(settings | {"backup": _durations(msgspec.to_builtins(config.backup))}))
+        return file
+
     @property
     def journal(self) -> Journal:
         cluster = KubeWriter(self.api, deadline=Deadline(300), environ={}) if self.api else None
@@ -87,6 +96,15 @@ class Site:
 
     def work(self) -> list[Path]:
         return list((self.home / "work").iterdir())
+
+
+def _durations(value: object) -> object:
+    """msgspec writes a duration as ISO 8601 does, hubops.yaml has seconds."""
+    if isinstance(value, dict):
+        return {key: _durations(each) for key, each in value.items()}
+    if isinstance(value, str) and value.startswith("P") and value.endswith(("S", "D")):
+        return f"{msgspec.convert(value, timedelta, strict=False).total_seconds():.0f}s"
+    return value
 
 
 def s3(url: str, prefix: str) -> StoreConfig:

@@ -393,29 +393,9 @@ print(run.outcome)
 
 def process(site: Site, step: str, number: int) -> subprocess.Popen[str]:
     """Another process that takes a backup, and is sent the signal *number* once *step* begins; 0 lets it wait."""
-    file = site.folder / "hubops.yaml"
-    config = site.config()
-    settings = msgspec.to_builtins(
-        {
-            "cluster": config.cluster,
-            "kubernetes": {"kubeconfig": config.kubernetes.kubeconfig},
-            "backup": config.backup,
-        },
-        enc_hook=lambda duration: f"{duration.total_seconds():.0f}s",
-    )
-    settings["backup"]["recipients"] = list(settings["backup"]["recipients"])
-    file.write_bytes(msgspec.yaml.encode(_durations(settings)))
+    file = site.settings_file()
     arguments = [sys.executable, "-c", _TAKE, str(file), step, str(int(number)), str(site.folder / "journal")]
     return subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def _durations(value: object) -> object:
-    """msgspec writes a duration as ISO 8601 does, hubops.yaml has seconds."""
-    if isinstance(value, dict):
-        return {key: _durations(each) for key, each in value.items()}
-    if isinstance(value, str) and value.startswith("P") and value.endswith(("S", "D")):
-        return f"{msgspec.convert(value, timedelta, strict=False).total_seconds():.0f}s"
-    return value
 
 
 STEPS = ("asking", "looking", "saving", "checking", "keeping", "sending", "dropping")
