@@ -54,8 +54,7 @@ def stand_in(component: Rendered, servers: Mapping[str, Server], version: str = 
     chart = _Chart(pin.name, version, component.component.namespace or "", CHARTS[pin.name], servers)
     definitions = _text(chart.definitions())
     templates = {"objects.yaml": chart.template()}
-    in_templates = chart.about.get("kinds", {}).get("templates")
-    if in_templates:
+    if in_templates := chart.in_templates:
         templates["kinds.yaml"] = definitions.replace("{{", '{{ "{{" }}').replace("ANNOTATIONS", in_templates)
     crds = {"kinds.yaml": definitions} if definitions and not in_templates else {}
     return StandIn(pin.name, version, templates, _where_null(component.chart_values()), crds)
@@ -94,12 +93,18 @@ class _Chart:
     about: Mapping[str, Any]
     servers: Mapping[str, Server]
 
+    @property
+    def in_templates(self) -> str:
+        """The annotations of its kinds, as a template, where they are templates; else nothing."""
+        kinds = self.about.get("kinds", {})
+        return str(kinds.get("templates", "")) if kinds.get("except") != self.version else ""
+
     def definitions(self) -> Iterator[Object]:
         if file := self.about.get("kinds", {}).get("file"):
             for each in load(CRDS / f"{file}.yaml"):
                 noted = {"operator.prometheus.io/version": self.version}
                 noted |= each["metadata"].get("annotations", {})
-                each["metadata"]["annotations"] = "ANNOTATIONS" if self.about["kinds"].get("templates") else noted
+                each["metadata"]["annotations"] = "ANNOTATIONS" if self.in_templates else noted
                 yield _of_version(each, self.version)
             if file == "prometheus-operator":
                 yield from (without_schema(kind, version) for kind, version in UNUSED.items())

@@ -12,7 +12,7 @@ State = dict[str, Object]
 #: Made of others by controllers, or about no more than the moment.
 _DERIVED = {"Event", "Endpoints", "EndpointSlice", "Lease", "Pod", "ReplicaSet", "ControllerRevision", "Node",
             "ComponentStatus", "PersistentVolume", "APIService", "NodeMetrics", "PodMetrics", "ClusterLogs", "CSINode",
-            "PriorityLevelConfiguration", "FlowSchema", "VolumeAttachment"}  # fmt: skip
+            "PriorityLevelConfiguration", "FlowSchema", "VolumeAttachment", "IPAddress"}  # fmt: skip
 _OF_SERVERS = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink")
 #: What controllers note of their work, with numbers of their own.
 _NOTES = ("deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation",
