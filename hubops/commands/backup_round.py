@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -21,6 +21,7 @@ from hubops.model.backup import Kind, Recorded, Run
 from hubops.model.check import Check
 from hubops.model.quantity import human_duration
 from hubops.model.snapshot import Snapshot, Source
+from hubops.report.runs import about
 
 if TYPE_CHECKING:
     from hubops.backup.journal import Journal
@@ -82,7 +83,20 @@ def _checks(catalog: Catalog, name: Name, kinds: tuple[Kind, ...]) -> tuple[Chec
 
 def _ended(run: Run) -> str:
     took = human_duration(run.finished_at - run.started_at)
-    return f"{run.outcome} after {took}" + (f": {run.reason}" if run.reason else "")
+    said = run.reason or "; ".join(filter(None, (about(run), *_measured(run))))
+    return f"{run.outcome} after {took}" + (f": {said}" if said else "")
+
+
+def _measured(run: Run) -> Iterator[str]:
+    """Where a backup lies, and what a drill found out."""
+    if run.proof:
+        differing = run.proof.differences_total
+        yield f"{differing} differences" if differing else "no difference"
+        yield f"RPO {human_duration(timedelta(seconds=run.proof.rpo_s))}"
+        yield f"RTO {human_duration(timedelta(seconds=run.proof.rto_s))}"
+    elif run.copy:
+        yield "encrypted" if run.copy.encrypted else "not encrypted"
+        yield f"in {run.store}" if run.store else "on this machine only"
 
 
 def _read(prepared: flow.Round) -> Snapshot:

@@ -41,15 +41,15 @@ def _row(run: Run, now: datetime) -> tuple[str, ...]:
     outcome = f"{run.outcome}, ALARM" if run.alarm else run.outcome
     where = run.store or run.host
     took = human_duration(run.finished_at - run.started_at)
-    texts = (run.id, age, took, outcome, _of(run), where, run.reason or "-")
+    texts = (run.id, age, took, outcome, about(run) or "-", where, run.reason or "-")
     return tuple(inert(text, limit=120) for text in texts)
 
 
-def _of(run: Run) -> str:
-    """What the run was about, and how much of it there was."""
+def about(run: Run) -> str:
+    """What the run was about, and how much of it there was; empty where it did not come that far."""
     if run.copy:
         return f"{run.copy.etcd.keys:,} keys, {human_bytes(run.copy.etcd.size)}"
     if run.proof:
         return run.proof.copy
     ready = sum(each.ready for each in run.volumes) + run.volumes_left_out
-    return f"{ready} of {len(run.volumes) + run.volumes_left_out} claims" if run.kind == "volumes" else "-"
+    return f"{ready} of {len(run.volumes) + run.volumes_left_out} claims" if run.kind == "volumes" else ""
