@@ -26,6 +26,8 @@ from hubops.model.snapshot import SWITCHED_OFF, Snapshot, not_installed
 
 #: How the origin of a check begins that hubops ships.
 SHIPPED = "hubops/checks/"
+#: Evidence whose name does not say what it counts.
+_IN_WORDS = {"journal": "recorded runs"}
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def _reason(check: Check, evidence: str, reason: str) -> str:
 def _looked_at(check: Check, probes: Mapping[str, Probe]) -> str:
     """What the check examines, in the plural."""
     if check.probe:
-        return probes[check.probe].examines.removeprefix("raw:").partition(":")[0]
+        evidence = probes[check.probe].examines.removeprefix("raw:").partition(":")[0]
+        return _IN_WORDS.get(evidence, evidence)
     if check.cel:
         return (evidence_of(check.kind or "") or "objects").removeprefix("raw:")
     return "ignores" if check.id == IGNORE_EXPIRED.id else "series"
