@@ -141,7 +141,8 @@ def _live(settings: EtcdBackupConfig) -> tuple[Member, ...]:
             f"the members are not known, for no live one tells ({error}); name those that are to be with "
             "--initial-cluster, as the manifests of etcd have it"
         ) from error
-    return tuple(Member(each.name, each.peer, each.client) for each in live)
+    found = (Member(each.name, each.peer, each.client) for each in live)
+    return tuple(sorted(found, key=lambda each: each.name))
 
 
 def _copy(config: Config, wanted: str | None) -> tuple[Copy, str]:
