@@ -153,14 +153,14 @@ def remove(cluster: KubeWriter, scratch: Scratch, say: Callable[[str], None], *,
 
 
 def gone(cluster: KubeWriter, scratches: Sequence[Scratch], *, within: float) -> list[str]:
-    """Wait until the namespaces of *scratches* are gone; those that are not after *within* seconds, in words."""
+    """Wait until the namespaces of *scratches* are gone; the names of those that are not after *within* seconds."""
     deadline, left = Deadline(within), list(scratches)
     while left := [each for each in left if _is_there(cluster, each)]:
         if not deadline.remaining():
             break
         cluster.deadline.bound(_POLL)
         cluster.deadline.pause(_POLL)
-    return [f"namespace {each.name} is still there" for each in left]
+    return [each.name for each in left]
 
 
 def _is_there(cluster: KubeWriter, scratch: Scratch) -> bool:

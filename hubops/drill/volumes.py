@@ -33,6 +33,8 @@ from hubops.model.quantity import human_duration
 
 LOCK = "drill-volumes"
 _LONGEST = 24 * 3600.0  # seconds, of a whole run
+#: Seconds for what is empty already; five of them the cluster waits before it begins.
+_GOING = 30.0
 #: Seconds for removing what was made; drivers delete a volume within seconds, once its pod is gone.
 _REMOVING = 300.0
 
@@ -150,16 +152,15 @@ class _Drill:
         self.say.over(scratch.name, left[0] if left else "removed")
 
     def cleared(self) -> None:
-        """Wait for the namespaces: the cluster takes its time for those, all of them at once."""
+        """Wait a little for the namespaces, all at once: they are empty, and the cluster takes its time for them."""
         if not self.removed:
             return
-        self.say("scratch namespaces", "waiting until they are gone")
         try:
-            left = volume_scratch.gone(self._cleaner(), self.removed, within=_REMOVING)
+            left = volume_scratch.gone(self._cleaner(), self.removed, within=_GOING)
         except HubopsError as error:
             left = [str(error)]
-        self.left += left
-        self.say.over("scratch namespaces", left[0] if left else "gone")
+        if left:
+            self.say.over("scratch namespaces", f"empty, and on their way: {', '.join(left)}")
 
     def _cleaner(self) -> KubeWriter:
         return KubeWriter(self.config.kubernetes, deadline=Deadline(_REMOVING * 2))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from hubops.backup import snapshots, volumes
 from hubops.clients.kube import lease
 from hubops.config import Duration
 from hubops.config.backup import Keep
+from hubops.drill import volumes as drills
 from hubops.errors import Locked
 from tests.backup.claims_world import World, account
 from tests.testbed.csi import CLASS, DRIVER, Csi
@@ -203,10 +206,17 @@ def test_the_policy_drops_only_own_and_never_what_a_proof_rests_on(world: World)
 
 
 def test_two_runs_at_once_are_one(world: World) -> None:
+    """Of backups and of drills; both wait whether the other one is alive, here at the same time."""
     world.csi.claim(world.space, "data")
     lease.make_room(world.cluster)
-    with lease.held(world.cluster, volumes.LOCK, waiting=print, lost=lambda: None), pytest.raises(Locked):
-        world.take()
+    with ExitStack() as held, ThreadPoolExecutor() as pool:
+        for lock in (volumes.LOCK, drills.LOCK):
+            held.enter_context(lease.held(world.cluster, lock, waiting=print, lost=lambda: None))
+        backup = pool.submit(world.take)
+        drill = pool.submit(lambda: drills.drill(world.config(), world.journal, say=world.told))
+        for one in (backup, drill):
+            with pytest.raises(Locked):
+                one.result()
     assert world.own() == []
     assert world.journal.runs("volumes") == ()
 

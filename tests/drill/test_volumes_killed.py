@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from hubops.config import Duration
-from hubops.config.backup import VolumeDrillConfig
+from hubops.clients.kube.client import KubeClient
 from hubops.drill import volume_scratch, volumes
-from tests.backup.claims_world import World
+from tests.backup.claims_world import Told, World
 from tests.drill.pods import Pods, pods_end
 from tests.drill.test_volumes import assert_nothing_is_left, backed_up
 from tests.testbed.csi import CLASS, Csi
@@ -40,9 +39,7 @@ def pods(csi: Csi) -> Iterator[Pods]:
 def world(csi: Csi, pods: Pods, tmp_path: Path) -> Iterator[World]:
     world = World(csi, tmp_path)
     (tmp_path / "hubops.yaml").write_text(
-        CONFIG.format(
-            kubeconfig=csi.bed.kubeconfig, folder=tmp_path / "hubops", space=world.space, snapshot_class=CLASS
-        )
+        CONFIG.format(kubeconfig=csi.bed.kubeconfig, folder=tmp_path, space=world.space, snapshot_class=CLASS)
     )
     yield world
     pods.held.clear()
@@ -66,7 +63,22 @@ def told(process: subprocess.Popen[str], words: str) -> None:
     raise AssertionError(f"it never said {words!r}:\n{''.join(seen)}")
 
 
-def test_what_killed_drills_left_is_removed_by_the_next_one(world: World, pods: Pods) -> None:
+class Cut(Told):
+    """The API server ends when this is told that the drill waits for its pod."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+
+    def __call__(self, name: str, words: str) -> None:
+        super().__call__(name, words)
+        if words.startswith("waiting for its volume"):
+            self.world.csi.bed.end_program("kube-apiserver")
+
+
+def test_what_drills_left_that_were_killed_or_lost_the_cluster_is_removed_by_the_next_one(
+    world: World, pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
     backed_up(world, "data")
     pods.held.set()
     for step in ("waiting until the driver knows the snapshot", "waiting for its volume and its pod"):
@@ -80,11 +92,22 @@ def test_what_killed_drills_left_is_removed_by_the_next_one(world: World, pods: 
     removing.kill()
     removing.communicate(timeout=20)
     assert volume_scratch.leftovers(world.cluster) != []
+    pods.held.set()
+    with monkeypatch.context() as patched:
+        patched.setattr(KubeClient, "attempts", 1)  # it is away for longer than anybody tries
+        lost = volumes.drill(world.config(), world.journal, say=Cut(world), claims=[f"{world.space}/data"])
+    world.csi.bed.start_program("kube-apiserver")
+    pods.held.clear()
+    assert lost.outcome == "failed"
+    assert "is not removed, which the next drill will try" in str(lost.reason)
     done = program(world, "drill", "volumes", "--claim", f"{world.space}/data", "--output", "plain")
     said, progress = done.communicate(timeout=90)
     assert done.returncode == 0, said + progress
+    assert volume_scratch.leftovers(world.cluster) == []
     assert_nothing_is_left(world)
     assert (world.csi.copy(world.space, "data-1") / "-n").read_text() == "data"
+    # The run that had lost its cluster is in the journal by now, too.
+    assert [run.outcome for run in world.journal.runs("volumes")] == ["succeeded", "failed"]
 
 
 def test_one_that_is_ended_removes_what_it_has_made(world: World, pods: Pods) -> None:
@@ -98,21 +121,3 @@ def test_one_that_is_ended_removes_what_it_has_made(world: World, pods: Pods) ->
     assert_nothing_is_left(world)
     [run] = world.journal.runs("volumes")
     assert (run.outcome, run.reason) == ("failed", "it was interrupted")
-
-
-def test_a_cluster_that_is_gone_for_a_while_keeps_nothing_of_a_drill(world: World, pods: Pods) -> None:
-    backed_up(world, "data")
-    pods.held.set()
-    lost = program(world, "drill", "volumes", "--claim", f"{world.space}/data")
-    told(lost, "waiting for its volume and its pod")
-    world.csi.bed.end_program("kube-apiserver")
-    said, progress = lost.communicate(timeout=120)
-    assert lost.returncode == 2, said + progress
-    world.csi.bed.start_program("kube-apiserver")
-    pods.held.clear()
-    run = volumes.drill(
-        world.config(drill=VolumeDrillConfig(timeout=Duration(seconds=40))), world.journal, say=world.told,
-        claims=[f"{world.space}/data"],
-    )  # fmt: skip
-    assert run.outcome == "succeeded", run.reason
-    assert_nothing_is_left(world)
