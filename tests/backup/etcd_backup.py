@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pyrage
+import yaml
 
 from hubops.backup import etcd
 from hubops.backup.copies import Copies
@@ -62,7 +64,8 @@ class Site:
         config = self.config()
         settings = {"cluster": config.cluster, "kubernetes": {"kubeconfig": config.kubernetes.kubeconfig}}
         file = self.folder / "hubops.yaml"
-        file.write_bytes(msgspec.yaml.encode(settings | {"backup": _durations(msgspec.to_builtins(config.backup))}))
+        backup = msgspec.to_builtins(config.backup, enc_hook=_as_written)
+        file.write_text(yaml.safe_dump(settings | {"backup": json.loads(json.dumps(backup))}))
         return file
 
     @property
@@ -98,13 +101,9 @@ class Site:
         return list((self.home / "work").iterdir())
 
 
-def _durations(value: object) -> object:
-    """msgspec writes a duration as ISO 8601 does, hubops.yaml has seconds."""
-    if isinstance(value, dict):
-        return {key: _durations(each) for key, each in value.items()}
-    if isinstance(value, str) and value.startswith("P") and value.endswith(("S", "D")):
-        return f"{msgspec.convert(value, timedelta, strict=False).total_seconds():.0f}s"
-    return value
+def _as_written(duration: object) -> str:
+    assert isinstance(duration, timedelta)
+    return f"{duration.total_seconds():.0f}s"
 
 
 def s3(url: str, prefix: str) -> StoreConfig:
