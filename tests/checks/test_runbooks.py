@@ -20,7 +20,8 @@ from tests.testbed import build
 FOLDER = HERE.parents[1] / "runbooks"
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("[!_]*.md"))}
 
-#: Runbooks of alerts about what no check judges; tests/stack/test_rules.py holds them to their alerts.
+#: Runbooks about what no check judges: those of alerts, which tests/stack/test_rules.py holds to their alerts, and
+#: those of worse days, to which other runbooks lead.
 OF_ALERTS = set(TEXTS) - {check.id for check in CATALOG.checks}
 #: What the runbook of an alert is filled in with: `hubops runbook <id> --for <ref>`.
 OF_REFS = {"kind", "namespace", "name"}
@@ -28,9 +29,12 @@ OF_REFS = {"kind", "namespace", "name"}
 #: What a read-only step may consist of: the first words of a command without its flags.
 READS = {
     "kubectl": {"get", "describe", "logs", "top", "events", "explain", "version", "rollout history", "rollout status"},
-    "hubops": {"check", "daily", "list", "explain", "runbook", "backup status", "backup etcd list", "backup volumes list"},
+    "hubops": {
+        "check", "daily", "list", "explain", "runbook", "restore plan",
+        "backup status", "backup etcd list", "backup volumes list", "backup volumes show",
+    },
     "grep": {""},
-}
+}  # fmt: skip
 #: What a command that reads an object from its input gets.
 _OBJECT = '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}'
 
@@ -53,11 +57,13 @@ def placeholders(text: str) -> set[str]:
     return {match[1] for match in PLACEHOLDER.finditer(text) if match[1] in PLACEHOLDERS}
 
 
-def test_every_runbook_belongs_to_a_check_or_to_an_alert() -> None:
+def test_every_runbook_belongs_to_a_check_or_to_an_alert_or_to_another_runbook() -> None:
     rules = (HERE.parents[1] / "deploy" / "monitoring" / "rules").glob("*.yaml")
     told = {name for file in rules for name in re.findall(r">>([a-z-]+)\.md", file.read_text(encoding="utf-8"))}
     assert {check.id for check in CATALOG.checks} <= set(TEXTS)
-    assert told >= OF_ALERTS
+    led = {name for own, text in TEXTS.items() for name in re.findall(r"hubops runbook ([a-z-]+)", text) if name != own}
+    assert led <= set(TEXTS)
+    assert told | led >= OF_ALERTS
 
 
 @pytest.mark.parametrize("name", TEXTS)
