@@ -50,7 +50,7 @@ class Pods:
         with tempfile.TemporaryDirectory() as scratch:
             places = {"/dev/termination-log": f"{scratch}/message", "/dev/data": f"{volume}/device",
                       "/data": str(volume), "/tmp/": f"{scratch}/"}  # fmt: skip
-            command = [_moved(word, places) for word in container["command"]]
+            command = [moved(word, places) for word in container["command"]]
             done = subprocess.run(command, cwd=volume, capture_output=True, text=True, check=False)
             message = Path(f"{scratch}/message")
             said = message.read_text() if message.exists() else (done.stdout + done.stderr if done.returncode else "")
@@ -77,7 +77,7 @@ def pods_end(csi: Csi) -> Iterator[Pods]:
         thread.join()
 
 
-def _moved(word: str, places: Mapping[str, str]) -> str:
+def moved(word: str, places: Mapping[str, str]) -> str:
     """*word* with the paths of the container where they are here; each is replaced once."""
     for number, path in enumerate(places):
         word = word.replace(path, f"\0{number}\0")

@@ -13,7 +13,8 @@ from hubops.backup import snapshots
 from hubops.config import Duration
 from hubops.config.backup import VolumeDrillConfig
 from hubops.drill import volume_scratch, volumes
-from hubops.errors import ConfigError, UsageError
+from hubops.drill.volume_job import job
+from hubops.errors import ConfigError, SourceError, UsageError
 from hubops.model.backup import Proof, Run
 from tests.backup.claims_world import World, account
 from tests.drill.pods import Pods, pods_end
@@ -204,8 +205,6 @@ def test_a_pod_that_the_cluster_refuses_is_told(world: World, monkeypatch: pytes
 
 
 def refuses(world: World) -> bool:
-    from hubops.errors import SourceError
-
     container = {"name": "any", "image": "any"}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": world.space, "name": "any"},
            "spec": {"containers": [container]}}  # fmt: skip
@@ -222,6 +221,21 @@ def test_what_cannot_be_is_said_before_anything_is_made(world: World) -> None:
     with pytest.raises(UsageError, match="has no ready snapshot of it"):
         drill(world, "nothing")
     assert world.journal.runs("volumes") == ()
+
+
+@pytest.mark.parametrize("block", [False, True])
+def test_pod_security_takes_the_pod_and_no_other(world: World, block: bool) -> None:
+    scratch = volume_scratch.Scratch(f"{world.space}-{'block' if block else 'files'}")
+    world.cluster.create(scratch.namespace())
+    poll(lambda: world.api.get("ServiceAccount", scratch.name, "default") is not None, "its ServiceAccount", 20)
+    made = job("look", scratch.name, scratch.labels, "restored", VolumeDrillConfig(), block=block, seconds=60)
+    pod = {"apiVersion": "v1", "kind": "Pod", **made["spec"]["template"]}
+    pod["metadata"] |= {"namespace": scratch.name, "name": "look"}
+    world.cluster.create(pod, dry_run=True)
+    del pod["spec"]["securityContext"]["runAsNonRoot"]
+    with pytest.raises(SourceError, match='violates PodSecurity "restricted'):
+        world.cluster.create(pod, dry_run=True)
+    world.api.delete(scratch.namespace())
 
 
 def test_a_namespace_of_somebody_else_is_not_taken(world: World) -> None:

@@ -1,0 +1,92 @@
+"""`hubops backup volumes` as its users call it: one report, one exit code, and what there is of each claim."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hubops import cli
+from hubops.errors import Exit
+from tests.backup.claims_world import World
+from tests.testbed.csi import CLASS, Csi
+from tests.testbed.process import poll
+
+CONFIG = """
+kubernetes: {{kubeconfig: {kubeconfig}}}
+prometheus: {{enabled: false}}
+backup:
+  directory: {folder}
+  volumes:
+    namespaces: ["{space}"]
+    snapshot_class: {snapshot_class}
+    timeout: 3s
+    keep: {{last: 1, hourly: 0, daily: 0, weekly: 0, monthly: 0}}
+"""
+
+
+@pytest.fixture
+def world(csi: Csi, tmp_path: Path) -> Iterator[World]:
+    world = World(csi, tmp_path)
+    settings = {"kubeconfig": csi.bed.kubeconfig, "folder": tmp_path, "space": world.space, "snapshot_class": CLASS}
+    (tmp_path / "hubops.yaml").write_text(CONFIG.format(**settings))
+    yield world
+    world.clear()
+
+
+def test_a_backup_from_its_report_to_its_end(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    def hubops(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            cli.main(["backup", "volumes", *arguments, "--config", str(world.folder / "hubops.yaml")])
+        out, err = capsys.readouterr()
+        assert isinstance(end.value.code, int)
+        return end.value.code, out, err
+
+    world.csi.claim(world.space, "data")
+    world.snapshot("a-first", "data")
+    poll(lambda: world.csi.status(world.space, "a-first").get("readyToUse", False), "an earlier one", 20)
+    world.csi.fail("CreateSnapshot", "RESOURCE_EXHAUSTED", "no space left in the pool")
+    code, out, _ = hubops("--output", "json")
+    assert code == Exit.CRITICAL
+    [failed] = [each for each in json.loads(out)["findings"] if each["check"] == "backup-failed"]
+    assert "no space left in the pool" in failed["summary"]
+    world.csi.heal()
+    code, out, progress = hubops("--output", "json")
+    assert (code, json.loads(out)["findings"]) == (Exit.OK, []), progress
+    assert f"{world.space}/data: data-" in progress
+    assert f"{world.space}/a-first: deleted: the policy does not keep it" in progress
+    poll(lambda: len(world.own()) == 1, "the earlier one is gone", 20)
+    [kept] = world.own()
+
+    assert (
+        listed(hubops("list", "--namespace", world.space, "--output", "json"))[0]["snapshots"][0]["name"] == kept.name
+    )
+    assert f"{world.space}/data" in hubops("list", "--namespace", "claims-*")[1]
+    assert f"{kept.name}  " in hubops("show", f"{world.space}/data")[1]
+    assert hubops("show", f"{world.space}/none")[0] == Exit.USAGE
+    assert hubops("prune", "--plan")[1].endswith("0 snapshots would be deleted.\n")
+
+    world.snapshot("z-last", "data")
+    poll(lambda: world.csi.status(world.space, "z-last").get("readyToUse", False), "a later one", 20)
+    code, out, _ = hubops("prune", "--plan")
+    assert out.startswith(f"{world.space}/{kept.name} of ")
+    assert len(world.own()) == 2
+    assert hubops("prune")[0] == Exit.OK
+    poll(lambda: [each.name for each in world.own()] == ["z-last"], "pruned", 20)
+
+
+def test_flags_before_a_command_are_not_lost_in_silence(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["backup", "volumes", "--context", "prod-eu", "list"])
+    assert end.value.code == Exit.USAGE
+    assert "flags belong behind the command" in capsys.readouterr().err
+
+
+def listed(done: tuple[int, str, str]) -> list[dict[str, Any]]:
+    code, out, err = done
+    assert code == Exit.OK, err
+    found: list[dict[str, Any]] = json.loads(out)
+    return found
