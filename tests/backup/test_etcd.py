@@ -202,8 +202,6 @@ def test_a_key_that_etcd_does_not_know_is_said(site: Site, tmp_path: Path) -> No
     assert run.outcome == "failed"
     assert "endpoint status" in (run.reason or "")
     assert any(word in (run.reason or "") for word in ("certificate", "broken pipe", "connection reset"))
-    site.settings["cert_file"] = str(site.access.cert)  # no pair
-    assert "private key does not match public key" in (site.take().reason or "")
 
 
 def test_who_is_no_recipient_cannot_fetch_it(site: Site, tmp_path: Path) -> None:
@@ -469,8 +467,9 @@ def test_a_member_without_a_leader_gives_a_copy_that_is_no_full_success(site: Si
     site.access = three.access
     three.client().put([("/registry/one", {})])
     try:
-        good = site.take()
         first = three.members[0]
+        site.settings["endpoints"] = (first.url,)
+        good = site.take()
 
         def lose() -> None:
             for member in three.members[1:]:
@@ -493,8 +492,3 @@ def test_a_member_without_a_leader_gives_a_copy_that_is_no_full_success(site: Si
         assert good.copy in site.copies.all()
     finally:
         three.end()
-
-
-def test_the_first_endpoint_that_answers_is_read(site: Site) -> None:
-    site.settings["endpoints"] = ("https://127.0.0.1:1", site.access.endpoint)
-    assert site.take().outcome == "succeeded"
