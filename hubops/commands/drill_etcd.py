@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from hubops.commands.options import ACCESS, CATALOG, OUTPUT, Options, with_options
-from hubops.errors import ClusterUnreachable, Exit
+from hubops.errors import HubopsError
 
 if TYPE_CHECKING:
+    from hubops.backup.journal import Journal
+    from hubops.config import Config
+    from hubops.deliver.steps import Steps
     from hubops.model.backup import Run
 
 EPILOG = """\b
@@ -35,44 +39,28 @@ def command(options: Options, wanted: str | None) -> int:
     The run is recorded, its protocol is written to the folder drills of backup.directory, and the checks of drills
     decide. Nothing in the cluster is changed but that record. Exit code 2 where it failed, or could not prove all.
     """
-    from hubops.commands.flow import deliver, prepare
-    from hubops.commands.journaled import journal
-    from hubops.deliver.steps import Steps
+    from hubops.commands.backup_round import run_kinds
+
+    return run_kinds("drill", options, {"etcd": partial(_drill, wanted)})
+
+
+def _drill(wanted: str | None, config: Config, journal: Journal, steps: Steps) -> Run:
     from hubops.drill.etcd import drill
 
-    judging = prepare("drill", options, lambda catalog: catalog.of_round("drill"))
-    config = judging.config
-    with Steps() as steps:
-        run = drill(config, journal(config), say=steps, wanted=wanted)
-        steps.over("etcd", _words(run))
-    click.echo(f"hubops: protocol: {_keep(run, Path(config.backup.directory) / 'drills')}", err=True)
-    failed = run.outcome != "succeeded"
-    try:
-        report, code = judging.run()
-    except ClusterUnreachable as error:
-        # The day on which a restore counts is one without a cluster.
-        click.echo(f"hubops: not judged by the checks: {error}", err=True)
-        return Exit.CRITICAL if failed else error.exit_code
-    deliver(report, judging.outputs, judging.runbooks)
-    judging.name_problems()
-    return Exit.CRITICAL if failed else code
+    run = drill(config, journal, say=steps, wanted=wanted)
+    steps("etcd", _kept(run, Path(config.backup.directory) / "drills"))
+    return run
 
 
-def _words(run: Run) -> str:
-    from hubops.report.protocol import duration
-
-    if run.proof is None:
-        return f"{run.outcome}: {run.reason}"
-    measured = f"{run.proof.copy} restored in {duration(run.proof.rto_s)}, {duration(run.proof.rpo_s)} old"
-    return f"{run.outcome}: {measured}" + (f"; {run.reason}" if run.reason else "")
-
-
-def _keep(run: Run, folder: Path) -> Path:
-    """Write the protocol of *run* into *folder*, and say where. Raises UsageError where that cannot be written."""
+def _kept(run: Run, folder: Path) -> str:
+    """Write the protocol of *run* into *folder*; where it is, or why it could not be written: it can be shown again."""
     from hubops.deliver import files
     from hubops.report.protocol import protocol
 
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{run.id}.md"
-    files.write(path, protocol(run))
-    return path
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.write(path, protocol(run))
+    except (HubopsError, OSError) as error:
+        return f"its protocol could not be written ({error}); hubops drill show {run.id} prints it"
+    return f"protocol: {path}"

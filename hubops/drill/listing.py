@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -18,8 +17,9 @@ from hubops.model.text import inert
 _INTERNAL = frozenset({OTHER, "ranges", "masterleases", "peerserverleases"})
 #: Seconds after its start within which the API server serves all custom resources.
 _SERVED_WITHIN = 20.0
-#: How the API server says that a custom resource is stored in another version than the one that it lists.
-_CONVERSION = re.compile(r"conversion webhook|error converting")
+_NEEDS_WEBHOOK = "stored in several versions, which only their conversion webhook in the cluster could list"
+_DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
+_FIELDS = ("spec.group", "spec.names", "spec.conversion", "spec.versions.name", "spec.versions.served", "status")
 
 
 @dataclass
@@ -44,6 +44,12 @@ def list_all(
     wanted = {name: count for name, count in keys.items() if name not in _INTERNAL}
     served = _served(server, wanted, deadline)
     result = Listing()
+    for name, version in _converted(server).items():
+        if name in served and version:
+            served[name] = served[name]._replace(api_version=f"{name.partition('.')[2]}/{version}")
+        elif served.pop(name, None):
+            wanted.pop(name)
+            result.unproven.append(f"{name}: {_NEEDS_WEBHOOK}")
     missing = [f"{name} ({wanted[name]})" for name in sorted(wanted) if name not in served]
     if missing:
         result.unproven.append(f"not served by this version of kube-apiserver: {', '.join(missing)}")
@@ -61,16 +67,28 @@ def _list(server: Counts, name: str, resource: Resource, expected: int, at: int,
         found = server.count(resource, at)
     except HubopsError as error:
         said = inert(str(error), limit=300)
-        if _CONVERSION.search(said):
-            result.unproven.append(f"{name}: only its conversion webhook could list them, which runs in the cluster")
-        else:
-            result.differences.append(Difference(what=name, how=f"kube-apiserver cannot list them: {said}"))
+        result.differences.append(Difference(what=name, how=f"kube-apiserver cannot list them: {said}"))
         return
     result.objects += found
     result.resources += 1
     if found != expected:
         said = f"kube-apiserver lists {found}, the restored etcd has {expected} keys"
         result.differences.append(Difference(what=name, how=said))
+
+
+def _converted(server: Counts) -> dict[str, str | None]:
+    """The custom resources that a webhook converts, as "plural.group": the version that needs no conversion because
+    all of them are stored in it, None where there is none.
+    """
+    found: dict[str, str | None] = {}
+    for item in server.list_pruned(_DEFINITIONS, _FIELDS):
+        spec = item["spec"]
+        if (spec.get("conversion") or {}).get("strategy") == "Webhook":
+            stored: list[str] = (item.get("status") or {}).get("storedVersions") or []
+            served = {each["name"] for each in spec["versions"] if each.get("served")}
+            only = stored[0] if len(stored) == 1 and stored[0] in served else None
+            found[f"{spec['names']['plural']}.{spec['group']}"] = only
+    return found
 
 
 def _served(server: Counts, wanted: Iterable[str], deadline: Deadline) -> dict[str, Resource]:
