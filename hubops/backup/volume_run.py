@@ -38,7 +38,8 @@ def recorded(
 
 
 def run_id(action: Action, started: datetime) -> str:
-    return f"{action}-volumes-{started.strftime('%Y%m%dT%H%M%SZ')}"
+    """Named for its beginning; the microseconds tell it from another one of the same second."""
+    return f"{action}-volumes-{started.strftime('%Y%m%dT%H%M%SZ')}-{started.microsecond:06d}"
 
 
 def outcome_of(

@@ -39,6 +39,7 @@ _LONGEST = 24 * 3600.0
 _ERRING = 300.0
 #: A snapshot of a large disk is copied for hours; one that was asked for before this is not waited for any more.
 _UNFINISHED = timedelta(days=1)
+_TICK = timedelta(seconds=2)
 _PAUSES = (0.5, 5.0)  # seconds between two looks: the first, and the longest
 
 
@@ -84,9 +85,7 @@ def take(config: Config, journal: Journal, *, say: Say) -> Run:
         return backup.record()
 
 
-def old(
-    cluster: KubeWriter, settings: VolumeBackupConfig, journal: Journal, *, now: datetime | None = None
-) -> list[Snapshot]:
+def old(cluster: KubeWriter, settings: VolumeBackupConfig, journal: Journal) -> list[Snapshot]:
     """The snapshots that the policy of *settings* no longer keeps.
 
     Raises JournalUnread where the journal cannot be read: it says which snapshots are proven.
@@ -94,7 +93,9 @@ def old(
     known, problem = journal.recorded()
     if problem:
         raise JournalUnread(f"no old snapshot can go, for the journal says which are proven: {problem}")
-    return droppable(cluster, settings, known.runs, now=now or datetime.now(UTC) + cluster.clock_offset())
+    # Those that were just taken count; that clock is told in whole seconds.
+    now = datetime.now(UTC) + cluster.clock_offset() + _TICK
+    return droppable(cluster, settings, known.runs, now=now)
 
 
 def prune(config: Config, journal: Journal, *, say: Say) -> list[str]:
@@ -220,9 +221,9 @@ class _Backup:
         try:
             return snapshots.snapshot_of(self.cluster.create(wanted))
         except AlreadyExists:
-            # Asked for twice where the first answer was lost: it is this run's, or it is not.
+            # Asked for twice where the first answer was lost, or by another run of this very second.
             live = self.cluster.read(wanted)
-            if live and (live["metadata"].get("labels") or {}).get(snapshots.BACKUP) == self.id:
+            if live and snapshots.BACKUP in (live["metadata"].get("labels") or {}):
                 return snapshots.snapshot_of(live)
             raise
 
@@ -259,7 +260,7 @@ class _Backup:
     def drop(self) -> None:
         """Delete what the policy no longer keeps."""
         try:
-            going = old(self.cluster, self.settings, self.journal, now=self.now)
+            going = old(self.cluster, self.settings, self.journal)
         except JournalUnread as error:
             self.litter.append(str(error))
             return

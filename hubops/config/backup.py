@@ -101,6 +101,7 @@ class VolumeDrillConfig(Strict, frozen=True):
     run_as: Positive = 65534  # the user that reads, never root; files of block storage are made readable to its group
     claims: Positive = 1  # of each round, those whose last proof is the oldest
     namespace: str = "hubops-drill"  # a scratch namespace, made and removed
+    labels: dict[str, str] = {}  # of it and of the Job, where the policies of the cluster ask for some: {team: sre}
     timeout: Duration = Duration(minutes=30)
 
 

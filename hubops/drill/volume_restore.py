@@ -27,6 +27,8 @@ _ERRING = 60.0
 #: Seconds after which a Job without a pod, and with a warning why, is given up: the controller's first attempts fail
 #: at times because the namespace is new.
 _PODLESS = 20.0
+#: Seconds that the Job's own end comes after the drill's, which can say more: it is for a drill that was killed.
+_AFTER = 30
 _PAUSES = (0.5, 3.0)  # seconds between two looks: the first, and the longest
 
 
@@ -73,9 +75,8 @@ class _Run:
 
     def run(self) -> Came:
         scratch, snapshot = self.restore.scratch, self.restore.snapshot
-        source = self.cluster.read(
-            {"apiVersion": API, "kind": "VolumeSnapshotContent", "metadata": {"name": snapshot.content}}
-        )
+        content = {"apiVersion": API, "kind": "VolumeSnapshotContent", "metadata": {"name": snapshot.content}}
+        source = self.cluster.read(content) if snapshot.content else None
         if source is None:
             raise Permanent(f"the VolumeSnapshotContent of {snapshot.id} is not there")
         began = time.monotonic()
@@ -97,6 +98,7 @@ class _Run:
 
     def _snapshot(self, item: Manifest) -> int | None:
         """Wait until the snapshot is ready in the scratch namespace; the size that it says a restore needs."""
+        self.say("waiting until the driver knows the snapshot")
         erring: float | None = None
         for _ in self._looks():
             live = self.cluster.read(item) or {}
@@ -104,7 +106,8 @@ class _Run:
             if status.get("readyToUse"):
                 return snapshots.snapshot_of(live).size
             error = snapshots.words((status.get("error") or {}).get("message") or "")
-            self.say(f"the driver tries again: {error}" if error else "waiting until the driver knows the snapshot")
+            if error:
+                self.say(f"the driver tries again: {error}")
             erring = (erring or time.monotonic()) if error else None
             if erring and time.monotonic() - erring > _ERRING:
                 raise Permanent(f"its driver does not give the snapshot: {error}")
@@ -114,7 +117,7 @@ class _Run:
     def _look(self, scratch: Scratch, snapshot: Snapshot, size: int | None) -> Came:
         began = time.monotonic()
         claim = scratch.claim(snapshot, snapshot.annotations.get(CLASS, ""), size)
-        seconds = int(self.deadline.remaining())
+        seconds = int(self.deadline.remaining()) + _AFTER
         wanted = job(
             NAME, scratch.name, scratch.labels, NAME, self.restore.settings, block=self.restore.block, seconds=seconds
         )
@@ -132,7 +135,10 @@ class _Run:
             if ended:
                 self.steps["look"] = max(_took(ended), _since(running or began))
                 return Came(
-                    dict(self.steps), int(ended.get("exitCode", -1)), ended.get("message") or "", self.restore.block
+                    dict(self.steps),
+                    int(ended.get("exitCode", -1)),
+                    ended.get("message") or ended.get("reason") or "",
+                    self.restore.block,
                 )
             if failed := self._failed(wanted):
                 raise Permanent(f"the Job that was to look at it failed: {failed}{f' ({words})' if words else ''}")

@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,13 +42,14 @@ _PATIENCE = 3.0
 
 @dataclass(frozen=True)
 class Scratch:
-    """One scratch namespace, by its name."""
+    """One scratch namespace, by its name, and the labels that a site asks for."""
 
     name: str
+    site: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> dict[str, str]:
-        return {**MANAGED, DRILL: self.name}
+        return {**self.site, "app.kubernetes.io/name": "hubops-drill", **MANAGED, DRILL: self.name}
 
     def namespace(self) -> Manifest:
         """It runs nothing that Pod Security would call less than restricted."""
@@ -109,13 +110,13 @@ class Scratch:
         return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
 
 
-def new(prefix: str, at: datetime) -> Scratch:
+def new(prefix: str, at: datetime, labels: Mapping[str, str] | None = None) -> Scratch:
     """A scratch namespace that is not there yet. Raises ConfigError for a prefix that cannot begin a name."""
     stamp = at.astimezone(UTC).strftime("%Y%m%dt%H%M%Sz")
     name = f"{prefix}-{stamp}-{secrets.token_hex(3)}"
     if len(name) > 63 or not _LABEL.fullmatch(name):
         raise ConfigError(f"drill.volumes.namespace: {prefix!r} is to be 39 small letters, digits and hyphens at most")
-    return Scratch(name)
+    return Scratch(name, labels or {})
 
 
 def make(cluster: KubeWriter, scratch: Scratch) -> None:

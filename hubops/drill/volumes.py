@@ -119,12 +119,13 @@ class _Drill:
         say = partial(self.say, claim)
         say(f"restoring {snapshot.name} of {snapshot.taken_at:%Y-%m-%d %H:%M:%SZ}")
         age = datetime.now(UTC) + self.cluster.clock_offset() - snapshot.taken_at
-        scratch = volume_scratch.new(self.config.drill.volumes.namespace, datetime.now(UTC))
+        settings = self.config.drill.volumes
+        scratch = volume_scratch.new(settings.namespace, datetime.now(UTC), settings.labels)
         proof, error = None, None
         try:
-            came = restored(self.cluster, Restore(scratch, snapshot, self.config.drill.volumes), say)
+            came = restored(self.cluster, Restore(scratch, snapshot, settings), say)
             used = self.used(snapshot.namespace, snapshot.claim)
-            proof = proof_of(snapshot, came, age, before=before, used=used, settings=self.config.drill.volumes)
+            proof = proof_of(snapshot, came, age, before=before, used=used, settings=settings)
             error = failure(proof)
         except HubopsError as problem:
             error = snapshots.words(self.lost or str(problem))

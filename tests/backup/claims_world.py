@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +39,32 @@ def account(csi: Csi, role: str, name: str) -> Path:
         "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}],
     })  # fmt: skip
     return path
+
+
+CONFIG = """
+kubernetes: {{kubeconfig: {kubeconfig}}}
+prometheus: {{enabled: false}}
+backup:
+  directory: {folder}
+  volumes:
+    namespaces: ["{space}"]
+    snapshot_class: {snapshot_class}
+    timeout: {timeout}
+    keep: {{last: 1, hourly: 0, daily: 0, weekly: 0, monthly: 0}}
+drill:
+  volumes: {{timeout: 40s}}
+"""
+
+
+def hears(process: subprocess.Popen[str], words: str) -> None:
+    """Wait until *process* says *words*."""
+    assert process.stderr
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if words in line:
+            return
+    raise AssertionError(f"it never said {words!r}:\n{''.join(seen)}")
 
 
 @dataclass
@@ -88,6 +117,23 @@ class World:
         run = volumes.take(self.config(**settings), self.journal, say=self.told)
         assert run in [msgspec.structs.replace(each, clock_ahead_s=0.0) for each in self.journal.runs("volumes")]
         return run
+
+    def settings(self, timeout: str = "20s") -> Path:
+        """hubops.yaml for the claims here."""
+        path = self.folder / "hubops.yaml"
+        path.write_text(
+            CONFIG.format(
+                kubeconfig=self.access.kubeconfig, folder=self.folder, space=self.space, snapshot_class=CLASS,
+                timeout=timeout,
+            )
+        )  # fmt: skip
+        return path
+
+    def program(self, *arguments: str) -> subprocess.Popen[str]:
+        """`hubops` as a process, whose progress is on its stderr."""
+        command = [sys.executable, "-m", "hubops.cli", *arguments, "--config", str(self.settings())]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
     def own(self) -> list[Snapshot]:
         """hubops' snapshots here, newest first."""

@@ -11,36 +11,24 @@ import pytest
 
 from hubops import cli
 from hubops.errors import Exit
-from tests.backup.claims_world import World
-from tests.testbed.csi import CLASS, Csi
+from tests.backup.claims_world import World, hears
+from tests.testbed.csi import Csi
 from tests.testbed.process import poll
-
-CONFIG = """
-kubernetes: {{kubeconfig: {kubeconfig}}}
-prometheus: {{enabled: false}}
-backup:
-  directory: {folder}
-  volumes:
-    namespaces: ["{space}"]
-    snapshot_class: {snapshot_class}
-    timeout: 3s
-    keep: {{last: 1, hourly: 0, daily: 0, weekly: 0, monthly: 0}}
-"""
 
 
 @pytest.fixture
 def world(csi: Csi, tmp_path: Path) -> Iterator[World]:
     world = World(csi, tmp_path)
-    settings = {"kubeconfig": csi.bed.kubeconfig, "folder": tmp_path, "space": world.space, "snapshot_class": CLASS}
-    (tmp_path / "hubops.yaml").write_text(CONFIG.format(**settings))
     yield world
     world.clear()
 
 
 def test_a_backup_from_its_report_to_its_end(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = world.settings("3s")
+
     def hubops(*arguments: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as end:
-            cli.main(["backup", "volumes", *arguments, "--config", str(world.folder / "hubops.yaml")])
+            cli.main(["backup", "volumes", *arguments, "--config", str(settings)])
         out, err = capsys.readouterr()
         assert isinstance(end.value.code, int)
         return end.value.code, out, err
@@ -76,6 +64,34 @@ def test_a_backup_from_its_report_to_its_end(world: World, capsys: pytest.Captur
     assert len(world.own()) == 2
     assert hubops("prune")[0] == Exit.OK
     poll(lambda: [each.name for each in world.own()] == ["z-last"], "pruned", 20)
+
+
+def test_what_a_killed_backup_asked_for_is_waited_for_by_the_next_one(world: World) -> None:
+    world.csi.claim(world.space, "data")
+    world.csi.unready()
+    killed = world.program("backup", "volumes")
+    hears(killed, "waiting until data-")
+    killed.kill()
+    killed.communicate(timeout=20)
+    [left] = world.own()
+    world.csi.heal()
+    done = world.program("backup", "volumes")
+    _, progress = done.communicate(timeout=60)
+    assert done.returncode == 0, progress
+    assert [(each.name, each.ready) for each in world.own()] == [(left.name, True)]
+
+
+def test_one_that_is_ended_is_recorded(world: World) -> None:
+    world.csi.claim(world.space, "data")
+    world.csi.unready()
+    ended = world.program("backup", "volumes")
+    hears(ended, "waiting until data-")
+    ended.terminate()
+    ended.communicate(timeout=60)
+    assert ended.returncode == 130
+    [run] = world.journal.runs("volumes")
+    assert run.outcome == "failed"
+    assert str(run.reason).startswith("it was interrupted")
 
 
 def test_flags_before_a_command_are_not_lost_in_silence(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from hubops.drill.volume_scratch import Scratch
 from hubops.errors import Permanent
 from tests.drill.test_volume_proof import SNAPSHOT
 
-SCRATCH = Scratch("hubops-drill-20260131t120000z-abcdef")
+SCRATCH = Scratch("hubops-drill-20260131t120000z-abcdef", {"team": "sre"})
 OWN = "snapshot.storage.kubernetes.io"
 
 
@@ -41,6 +41,7 @@ def test_the_content_leads_to_the_same_snapshot_and_does_not_end_it() -> None:
     }  # fmt: skip
     assert made["metadata"]["labels"] == {
         f"{OWN}/managed-by": "worker-1", "app.kubernetes.io/managed-by": "hubops", DRILL: SCRATCH.name,
+        "app.kubernetes.io/name": "hubops-drill", "team": "sre",
     }  # fmt: skip
     assert made["metadata"]["annotations"] == {
         f"{OWN}/deletion-secret-name": "keys", f"{OWN}/deletion-secret-namespace": "storage", DRILL_OF: "data/db-1",

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,20 +10,10 @@ import pytest
 
 from hubops.clients.kube.client import KubeClient
 from hubops.drill import volume_scratch, volumes
-from tests.backup.claims_world import Told, World
+from tests.backup.claims_world import Told, World, hears
 from tests.drill.pods import Pods, pods_end
 from tests.drill.test_volumes import assert_nothing_is_left, backed_up
-from tests.testbed.csi import CLASS, Csi
-
-CONFIG = """
-kubernetes: {{kubeconfig: {kubeconfig}}}
-prometheus: {{enabled: false}}
-backup:
-  directory: {folder}
-  volumes: {{namespaces: ["{space}"], snapshot_class: {snapshot_class}}}
-drill:
-  volumes: {{timeout: 40s}}
-"""
+from tests.testbed.csi import Csi
 
 
 @pytest.fixture(scope="module")
@@ -38,29 +25,9 @@ def pods(csi: Csi) -> Iterator[Pods]:
 @pytest.fixture
 def world(csi: Csi, pods: Pods, tmp_path: Path) -> Iterator[World]:
     world = World(csi, tmp_path)
-    (tmp_path / "hubops.yaml").write_text(
-        CONFIG.format(kubeconfig=csi.bed.kubeconfig, folder=tmp_path, space=world.space, snapshot_class=CLASS)
-    )
     yield world
     pods.held.clear()
     world.clear()
-
-
-def program(world: World, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "hubops.cli", *arguments, "--config", str(world.folder / "hubops.yaml")]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(world.folder)}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-
-
-def told(process: subprocess.Popen[str], words: str) -> None:
-    """Wait until *process* says *words*."""
-    assert process.stderr
-    seen = []
-    for line in process.stderr:
-        seen.append(line)
-        if words in line:
-            return
-    raise AssertionError(f"it never said {words!r}:\n{''.join(seen)}")
 
 
 class Cut(Told):
@@ -82,13 +49,13 @@ def test_what_drills_left_that_were_killed_or_lost_the_cluster_is_removed_by_the
     backed_up(world, "data")
     pods.held.set()
     for step in ("waiting until the driver knows the snapshot", "waiting for its volume and its pod"):
-        killed = program(world, "drill", "volumes", "--claim", f"{world.space}/data")
-        told(killed, step)
+        killed = world.program("drill", "volumes", "--claim", f"{world.space}/data")
+        hears(killed, step)
         killed.kill()
         killed.communicate(timeout=20)
     pods.held.clear()
-    removing = program(world, "drill", "volumes", "--claim", f"{world.space}/data")
-    told(removing, "removing VolumeSnapshot")
+    removing = world.program("drill", "volumes", "--claim", f"{world.space}/data")
+    hears(removing, "removing VolumeSnapshot")
     removing.kill()
     removing.communicate(timeout=20)
     assert volume_scratch.leftovers(world.cluster) != []
@@ -100,7 +67,7 @@ def test_what_drills_left_that_were_killed_or_lost_the_cluster_is_removed_by_the
     pods.held.clear()
     assert lost.outcome == "failed"
     assert "is not removed, which the next drill will try" in str(lost.reason)
-    done = program(world, "drill", "volumes", "--claim", f"{world.space}/data", "--output", "plain")
+    done = world.program("drill", "volumes", "--claim", f"{world.space}/data", "--output", "plain")
     said, progress = done.communicate(timeout=90)
     assert done.returncode == 0, said + progress
     assert volume_scratch.leftovers(world.cluster) == []
@@ -113,8 +80,8 @@ def test_what_drills_left_that_were_killed_or_lost_the_cluster_is_removed_by_the
 def test_one_that_is_ended_removes_what_it_has_made(world: World, pods: Pods) -> None:
     backed_up(world, "data")
     pods.held.set()
-    ended = program(world, "drill", "volumes", "--claim", f"{world.space}/data")
-    told(ended, "waiting for its volume and its pod")
+    ended = world.program("drill", "volumes", "--claim", f"{world.space}/data")
+    hears(ended, "waiting for its volume and its pod")
     ended.send_signal(signal.SIGTERM)
     _, progress = ended.communicate(timeout=60)
     assert ended.returncode == 130, progress
