@@ -23,19 +23,19 @@ from hubops.model.backup import Run
 from tests.testbed.api import load
 from tests.testbed.csi import CLASS, Csi
 
-DEPLOYED = Path(__file__).parents[2] / "deploy" / "backup-volumes.yaml"
+DEPLOYED = Path(__file__).parents[2] / "deploy" / "backup" / "volumes-cronjob.yaml"
 
 
 def account(csi: Csi, role: str, name: str) -> Path:
-    """The kubeconfig of an account that may do what deploy/backup-volumes.yaml says of *role*, and no more."""
-    found = {each["metadata"]["name"]: each for each in load(DEPLOYED)}
-    csi.bed.api.apply(found["hubops"])
-    csi.bed.api.apply(found["hubops-journal"])
-    path = csi.bed.service_account("default", name, *found[role]["rules"])
+    """The kubeconfig of an account that may do what deploy/backup/volumes-cronjob.yaml says of *role*, and no more."""
+    found = {(each["kind"], each["metadata"]["name"]): each for each in load(DEPLOYED)}
+    csi.bed.api.apply(found["Namespace", "hubops"])
+    csi.bed.api.apply(found["Role", "volumes"])
+    path = csi.bed.service_account("default", name, *found["ClusterRole", role]["rules"])
     rbac = "rbac.authorization.k8s.io"
     csi.bed.api.apply({
         "apiVersion": f"{rbac}/v1", "kind": "RoleBinding", "metadata": {"namespace": "hubops", "name": name},
-        "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "hubops-journal"},
+        "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "volumes"},
         "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}],
     })  # fmt: skip
     return path

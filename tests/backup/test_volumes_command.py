@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from hubops import cli
+from hubops import cli, config
 from hubops.errors import Exit
-from tests.backup.claims_world import World, hears
+from tests.backup.claims_world import DEPLOYED, World, hears
+from tests.testbed.api import load
 from tests.testbed.csi import Csi
 from tests.testbed.process import poll
 
@@ -92,6 +93,16 @@ def test_one_that_is_ended_is_recorded(world: World) -> None:
     [run] = world.journal.runs("volumes")
     assert run.outcome == "failed"
     assert str(run.reason).startswith("it was interrupted")
+
+
+def test_the_cron_jobs_are_taken_by_the_cluster_without_a_warning(world: World) -> None:
+    items = load(DEPLOYED)
+    world.api.apply(items[0])
+    for item in items:
+        assert world.cluster.apply(item, dry_run=True, take_over=True).warnings == ()
+    [settings] = [item["data"]["hubops.yaml"] for item in items if item["kind"] == "ConfigMap"]
+    (world.folder / "example.yaml").write_text(settings)
+    assert config.load(world.folder / "example.yaml").backup.volumes
 
 
 def test_flags_before_a_command_are_not_lost_in_silence(world: World, capsys: pytest.CaptureFixture[str]) -> None:
