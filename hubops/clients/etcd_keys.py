@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
+from hubops.clients.ahead import Ahead
 from hubops.clients.etcd import Compacted, Etcdctl
 from hubops.clients.kube.page import PageSize
 from hubops.clients.retry import Deadline, retrying
 from hubops.errors import Permanent
 from hubops.model.etcd_keys import Entry
 
-#: Keys at a time, as many as kubectl asks for; PageSize asks for fewer where they turn out to be large.
-_MOST = 500
+#: Keys at a time, as many as hubops lists of objects; PageSize asks for fewer where they turn out to be large.
+_MOST = 1000
 _TIMEOUT = 60.0  # seconds for one page
 
 
@@ -46,7 +48,8 @@ def newest(etcd: Endpoint, deadline: Deadline) -> Header:
 
 
 class AllKeys:
-    """Every key at *revision*, in the order of the keys. `revision` is that of what came last.
+    """Every key at *revision*, in the order of the keys; the next page is read while one is looked at. `revision` is
+    that of what came last.
 
     Where etcd compacts that revision away meanwhile, what is left is read at its newest one. It is asked without the
     other members' agreement, so that a backup of reads burdens one of them alone. Raises Retryable and Permanent.
@@ -60,26 +63,30 @@ class AllKeys:
 
     def __iter__(self) -> Iterator[Entry]:
         last: Entry | None = None
-        page = self._page(b"")
+        revision, page = self._page(b"", self.revision)
         while page.kvs:
+            self.revision = revision
+            following = Ahead(partial(self._page, page.kvs[-1].key, revision)) if page.more else None
             for entry in page.kvs:
                 if last is None or entry.key != last.key:
                     yield entry
             last = page.kvs[-1]
-            if not page.more:
+            if following is None:
                 return
-            page = self._page(last.key)
+            revision, page = following.result()
 
-    def _page(self, start: bytes) -> _Range:
-        """The keys from *start* on, which is among them: what would follow it is no argument of a program."""
+    def _page(self, start: bytes, revision: int) -> tuple[int, _Range]:
+        """The keys from *start* on, which is among them (what would follow it is no argument of a program), and the
+        revision that they are of.
+        """
         try:
-            return self._read(start)
+            return revision, self._read(start, revision)
         except Compacted:
-            self.revision = newest(self._etcd, self._deadline).revision
-            return self._read(start)
+            revision = newest(self._etcd, self._deadline).revision
+            return revision, self._read(start, revision)
 
-    def _read(self, start: bytes) -> _Range:
-        limit, at = str(self._size.limit + 1), str(self.revision)
+    def _read(self, start: bytes, revision: int) -> _Range:
+        limit, at = str(self._size.limit + 1), str(revision)
         page = _asked(self._etcd, self._deadline, start, "--limit", limit, "--rev", at, "--consistency", "s")
         self._size.learn(len(page.kvs), sum(len(entry.value) + len(entry.key) for entry in page.kvs) or 1)
         return page

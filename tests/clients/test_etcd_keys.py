@@ -15,7 +15,7 @@ from tests.testbed import build
 from tests.testbed.etcd import Etcd, encode
 from tests.testbed.etcd_cluster import EtcdCluster
 
-_COUNT = 700  # more than the first page has
+_COUNT = 1400  # more than the first two pages have
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,6 @@ def test_a_key_that_no_program_can_be_asked_for_is_said(cluster: EtcdCluster, en
     try:
         assert key in {each.key for each in AllKeys(endpoint, at, deadline)}
         with pytest.raises(Permanent, match="cannot be asked for"):
-            AllKeys(endpoint, at, deadline)._page(key)
+            AllKeys(endpoint, at, deadline)._page(key, at)
     finally:
         etcd.call("deleterange", {"key": encode(key)})
