@@ -46,8 +46,8 @@ def command() -> None:
 @with_selection
 def plan(options: Options, full: bool, output: str, **flags: Any) -> int:
     """What apply would do. Nothing is written; exit code 1 where something is to be done, 2 where it cannot be."""
-    from hubops.bootstrap.document import encoded, plan_document
-    from hubops.bootstrap.show import plan_lines
+    from hubops.bootstrap.show.document import encoded, plan_document
+    from hubops.bootstrap.show.lines import plan_lines
 
     run = prepare(options, **flags)
     if output == "json":
@@ -90,7 +90,7 @@ def upgrade(options: Options, yes: bool, timeout: Duration, **flags: Any) -> int
 @with_selection
 def destroy(options: Options, named: str | None, timeout: Duration, **flags: Any) -> int:
     """Remove what hubops has installed, last first. Claims, CRDs and namespaces in use stay, and are named."""
-    from hubops.bootstrap.remove import taken_along, to_remove
+    from hubops.bootstrap.apply.remove import taken_along, to_remove
 
     run = prepare(options, **flags)
     chosen = {each.name for each in run.components}
@@ -115,7 +115,7 @@ def destroy(options: Options, named: str | None, timeout: Duration, **flags: Any
 
 def _apply(options: Options, yes: bool, timeout: Duration, *, rollback: bool, **flags: Any) -> int:
     """Plan, show, ask, install."""
-    from hubops.bootstrap.show import plan_lines
+    from hubops.bootstrap.show.lines import plan_lines
 
     run = prepare(options, **flags)
     fit = preflight(run)
@@ -134,9 +134,9 @@ def _apply(options: Options, yes: bool, timeout: Duration, *, rollback: bool, **
 @with_selection
 def verify(options: Options, timeout: Duration, **flags: Any) -> int:
     """Ask every gate again, and name the DNS records that the platform needs."""
-    from hubops.bootstrap import dns_records
-    from hubops.bootstrap.graph import run as graph
-    from hubops.bootstrap.show import failure_lines
+    from hubops.bootstrap.apply.graph import run as graph
+    from hubops.bootstrap.show import dns_records
+    from hubops.bootstrap.show.lines import failure_lines
 
     run = prepare(options, **flags)
     with installing(run, timeout) as installation:
@@ -165,7 +165,7 @@ def status(options: Options, output: str, **flags: Any) -> int:
     """What of the platform is installed, at which version, and whether its installation came to its end."""
     from tabulate import tabulate
 
-    from hubops.bootstrap.document import STATUS, Status, encoded
+    from hubops.bootstrap.show.document import STATUS, Status, encoded
 
     run = prepare(options, **flags)
     components = installed(run)

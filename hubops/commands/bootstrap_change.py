@@ -17,7 +17,7 @@ from hubops.config import Duration
 from hubops.errors import Exit, HubopsError, StepFailed, UsageError
 
 if TYPE_CHECKING:
-    from hubops.bootstrap.install import Installation
+    from hubops.bootstrap.apply.install import Installation
     from hubops.bootstrap.record import Record
     from hubops.clients.helm import Release
     from hubops.stack.render import Rendered
@@ -34,8 +34,8 @@ def confirm(run: Run) -> None:
 
 @contextmanager
 def installing(run: Run, timeout: Duration) -> Iterator[Installation]:
+    from hubops.bootstrap.apply.install import Installation
     from hubops.bootstrap.gates import GATES
-    from hubops.bootstrap.install import Installation
     from hubops.deliver.steps import Steps
 
     with Steps() as steps:
@@ -43,9 +43,9 @@ def installing(run: Run, timeout: Duration) -> Iterator[Installation]:
 
 
 def install(run: Run, timeout: Duration, *, rollback: bool) -> int:
-    from hubops.bootstrap.graph import run as graph
-    from hubops.bootstrap.show import outcome_lines
-    from hubops.bootstrap.upgrade import upgrade
+    from hubops.bootstrap.apply.graph import run as graph
+    from hubops.bootstrap.apply.upgrade import upgrade
+    from hubops.bootstrap.show.lines import outcome_lines
     from hubops.clients.kube import lease
 
     cluster, stop = run.target.cluster, threading.Event()
@@ -99,7 +99,7 @@ def interruptible() -> Iterator[None]:
 
 def remove(run: Run, found: Sequence[tuple[Record, Release | None]], timeout: Duration) -> int:
     """Remove the components of *found*, one after the other."""
-    from hubops.bootstrap.remove import Removal
+    from hubops.bootstrap.apply.remove import Removal
     from hubops.clients.kube import lease
     from hubops.deliver.steps import Steps
 

@@ -10,9 +10,9 @@ import click
 from hubops.commands.bootstrap_selection import Run
 
 if TYPE_CHECKING:
-    from hubops.bootstrap.document import Installed, State
-    from hubops.bootstrap.planned import ComponentPlan
+    from hubops.bootstrap.plan.planned import ComponentPlan
     from hubops.bootstrap.preflight.finding import Finding
+    from hubops.bootstrap.show.document import Installed, State
     from hubops.stack.render import Rendered
 
 #: Components that are planned at once.
@@ -43,8 +43,8 @@ def preflight(run: Run) -> bool:
 
 
 def plans(run: Run) -> list[ComponentPlan]:
-    from hubops.bootstrap.plan import plan as planned
-    from hubops.bootstrap.planned import settled
+    from hubops.bootstrap.plan.component import plan as planned
+    from hubops.bootstrap.plan.planned import settled
 
     names = [pin.release_name for each in run.components if (pin := each.component.chart)]
     releases = run.target.helm.releases(names) if names else ()
@@ -62,7 +62,7 @@ def plans(run: Run) -> list[ComponentPlan]:
 
 def installed(run: Run) -> tuple[Installed, ...]:
     """Each component as it is."""
-    from hubops.bootstrap.document import Installed
+    from hubops.bootstrap.show.document import Installed
 
     releases = {(each.namespace, each.name): each for each in run.target.helm.releases()}
 

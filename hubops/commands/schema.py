@@ -31,6 +31,6 @@ def _schema(document: str) -> dict[str, Any]:
         from hubops.report.schema import report_schema
 
         return report_schema()
-    from hubops.bootstrap.document import schema
+    from hubops.bootstrap.show.document import schema
 
     return schema("plan" if document == "bootstrap-plan" else "status")

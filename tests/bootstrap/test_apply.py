@@ -9,7 +9,7 @@ from typing import Any, Literal
 import jsonschema
 import pytest
 
-from hubops.bootstrap.document import schema
+from hubops.bootstrap.show.document import schema
 from hubops.errors import Exit
 from tests.bootstrap import stand_ins
 from tests.bootstrap.world import World

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hubops.bootstrap.trouble import RUNBOOKS, trouble
+from hubops.bootstrap.apply.trouble import RUNBOOKS, trouble
 from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
 from hubops.config import KubernetesConfig

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from hubops.bootstrap import dns_records
 from hubops.bootstrap.gates import ingress_hosts
 from hubops.bootstrap.gates.ingress import ingress_routes
+from hubops.bootstrap.show import dns_records
 from tests.bootstrap.gates.conftest import Component, Store, expect
 from tests.bootstrap.gates.webhooks import ADMIT, Manifest, Webhooks, deny
 from tests.stack import rendered

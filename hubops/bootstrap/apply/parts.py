@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from hubops.bootstrap.apply.objects import are_ready
 from hubops.bootstrap.chart_objects import objects_of, placed
 from hubops.bootstrap.gate import Verdict
-from hubops.bootstrap.objects import are_ready
 from hubops.bootstrap.ready import IN_NAMESPACES
 from hubops.bootstrap.target import Target
 from hubops.stack.render import Rendered

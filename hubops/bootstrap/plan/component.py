@@ -13,11 +13,11 @@ from typing import Any
 from hubops.bootstrap.at_once import at_once
 from hubops.bootstrap.chart_objects import objects_of
 from hubops.bootstrap.difference import between
-from hubops.bootstrap.images import images
-from hubops.bootstrap.planned import ComponentPlan, ObjectPlan, settled
+from hubops.bootstrap.plan.images import images
+from hubops.bootstrap.plan.planned import ComponentPlan, ObjectPlan, settled
+from hubops.bootstrap.plan.release import release_plan
+from hubops.bootstrap.plan.replacement import replacement
 from hubops.bootstrap.record import Record, Ref, refs
-from hubops.bootstrap.release_plan import release_plan
-from hubops.bootstrap.replacement import replacement
 from hubops.bootstrap.target import Target
 from hubops.clients.helm import Release
 from hubops.clients.kube.errors import Conflict, Immutable, NotServed, WebhookSilent

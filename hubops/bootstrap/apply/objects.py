@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Any
 
+from hubops.bootstrap.apply.step import Step
 from hubops.bootstrap.at_once import at_once
 from hubops.bootstrap.gate import Verdict, passed, waiting
-from hubops.bootstrap.planned import ObjectPlan
+from hubops.bootstrap.plan.planned import ObjectPlan
 from hubops.bootstrap.ready import waits_for
 from hubops.bootstrap.record import Ref, refs
-from hubops.bootstrap.step import Step
 from hubops.clients.kube.errors import NotServed, WebhookSilent
 from hubops.clients.kube.writer import KubeWriter
 from hubops.errors import Permanent, StepFailed

@@ -10,10 +10,10 @@ from hubops.bootstrap.at_once import at_once
 from hubops.bootstrap.chart_objects import placed
 from hubops.bootstrap.difference import between, of_values
 from hubops.bootstrap.owner import is_of, owner
-from hubops.bootstrap.planned import ObjectPlan, ReleasePlan
+from hubops.bootstrap.plan.planned import ObjectPlan, ReleasePlan
+from hubops.bootstrap.plan.replacement import by_hand
 from hubops.bootstrap.ready import ends_by_itself
 from hubops.bootstrap.record import Record, refs
-from hubops.bootstrap.replacement import by_hand
 from hubops.bootstrap.target import Target
 from hubops.clients.helm import Release
 from hubops.clients.kube.errors import Immutable, NotServed

@@ -11,14 +11,14 @@ from typing import Any, NoReturn
 
 from msgspec.structs import replace
 
+from hubops.bootstrap.apply.install import Installation
+from hubops.bootstrap.apply.objects import are_ready
+from hubops.bootstrap.apply.step import Step
 from hubops.bootstrap.chart_objects import objects_of, placed
-from hubops.bootstrap.install import Installation
-from hubops.bootstrap.objects import are_ready
-from hubops.bootstrap.plan import PRECIOUS
-from hubops.bootstrap.planned import ComponentPlan, ReleasePlan
+from hubops.bootstrap.plan.component import PRECIOUS
+from hubops.bootstrap.plan.planned import ComponentPlan, ReleasePlan
 from hubops.bootstrap.ready import IN_NAMESPACES
 from hubops.bootstrap.record import Record, Ref
-from hubops.bootstrap.step import Step
 from hubops.clients.kube.applied import applied, applied_version
 from hubops.clients.kube.errors import NotServed
 from hubops.clients.kube.writer import FIELD_MANAGER, KubeWriter

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from hubops.bootstrap.apply.step import Step
 from hubops.bootstrap.gate import Verdict, passed, waiting
-from hubops.bootstrap.planned import ComponentPlan, ReleasePlan
-from hubops.bootstrap.step import Step
+from hubops.bootstrap.plan.planned import ComponentPlan, ReleasePlan
 from hubops.bootstrap.target import values_text
 from hubops.clients.helm import Helm
 from hubops.errors import Retryable, SourceError, StepFailed

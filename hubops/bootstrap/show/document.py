@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from hubops.bootstrap.difference import Change
-from hubops.bootstrap.planned import ComponentPlan, ObjectPlan, ReleasePlan
+from hubops.bootstrap.plan.planned import ComponentPlan, ObjectPlan, ReleasePlan
 from hubops.bootstrap.preflight.finding import Finding
 from hubops.bootstrap.record import Ref
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from hubops.bootstrap.graph import Outcome
-from hubops.bootstrap.images import registries
-from hubops.bootstrap.planned import ComponentPlan, ObjectPlan, ReleasePlan
+from hubops.bootstrap.apply.graph import Outcome
+from hubops.bootstrap.plan.images import registries
+from hubops.bootstrap.plan.planned import ComponentPlan, ObjectPlan, ReleasePlan
 from hubops.errors import HubopsError, StepFailed
 from hubops.model.text import inert
 

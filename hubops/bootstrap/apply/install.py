@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
-from hubops.bootstrap import generated, releasing
+from hubops.bootstrap.apply import generated, release
+from hubops.bootstrap.apply.objects import Objects
+from hubops.bootstrap.apply.parts import Parts
+from hubops.bootstrap.apply.step import Step
+from hubops.bootstrap.apply.trouble import trouble
 from hubops.bootstrap.chart_objects import objects_of
 from hubops.bootstrap.gate import Gate, Installed, Verdict
-from hubops.bootstrap.objects import Objects
-from hubops.bootstrap.parts import Parts
-from hubops.bootstrap.plan import plan
-from hubops.bootstrap.planned import ComponentPlan
+from hubops.bootstrap.plan.component import plan
+from hubops.bootstrap.plan.planned import ComponentPlan
 from hubops.bootstrap.record import Record, Records, Ref, refs
-from hubops.bootstrap.step import Step
 from hubops.bootstrap.target import Target
-from hubops.bootstrap.trouble import trouble
 from hubops.clients.helm import Release
 from hubops.clients.retry import Deadline
 from hubops.errors import StepFailed
@@ -88,7 +88,7 @@ class Installation:
         releases: tuple[Release, ...] = ()
         if pin := rendered.component.chart:
             namespace = rendered.component.namespace or ""
-            step.until(partial(releasing.idle, self.target.helm, pin.release_name, namespace))
+            step.until(partial(release.idle, self.target.helm, pin.release_name, namespace))
             releases = self.target.helm.releases([pin.release_name])
         planned = plan(self.target, rendered, self.records.known.get(rendered.name), releases, shown=False)
         if planned.problems:
@@ -124,7 +124,7 @@ class Installation:
         if planned.chart and any(each.action != "keep" for each in planned.crds):
             self.objects.define(objects_of(self.target.crds(planned.chart)), step)
         generated.make(self.target.cluster, planned.rendered)
-        releasing.change(self.target.helm, planned, step)
+        release.change(self.target.helm, planned, step)
         replaced = {each.ref for each in planned.objects if each.action == "replace"}
         self.objects.write(planned.rendered.objects(), step, replaced)
         self.objects.remove(planned.objects, step)

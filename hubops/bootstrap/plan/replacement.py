@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hubops.bootstrap.difference import between
-from hubops.bootstrap.planned import ObjectPlan
+from hubops.bootstrap.plan.planned import ObjectPlan
 from hubops.bootstrap.record import refs
 from hubops.clients.kube.errors import Immutable, WebhookSilent
 from hubops.clients.kube.writer import KubeWriter

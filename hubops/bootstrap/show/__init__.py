@@ -1,0 +1,1 @@
+"""Plans, states and outcomes, for people and for programs."""
