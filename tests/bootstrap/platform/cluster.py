@@ -196,17 +196,21 @@ def control_plane() -> Iterator[Testbed]:
     """A testbed whose API server reaches Services at their pods, and whose nodes do not say that they are simulated."""
     bed = Testbed.start(sample=False)
     try:
+        clients = ("kube-controller-manager", "kube-scheduler", "kwok")
+        for program in clients:  # one that starts just now would end with the API server
+            bed.supervisor.stop(program)
         _again(bed, "kube-apiserver", "--enable-aggregator-routing=true")
         bed.supervisor.wait_ready("kube-apiserver", Client(bed.authority, bed.admin).ok(f"{bed.server}/readyz"))
-        _again(bed, "kwok", "--manage-all-nodes=true", "--manage-nodes-with-annotation-selector=")
+        for program in clients:
+            flags = ("--manage-all-nodes=true", "--manage-nodes-with-annotation-selector=") if program == "kwok" else ()
+            _again(bed, program, *flags)
         for node in sample.nodes():
             node["metadata"].pop("annotations")
             node["spec"].pop("taints", None)
             bed.api.apply(node)
         for item in (*map(driver, DRIVERS), *load(CRDS / "external-snapshotter.yaml")):
             bed.api.apply(item)
-        nodes_ready = lambda: all(_ready(each) for each in bed.api.list("Node"))  # noqa: E731
-        poll(nodes_ready, "the nodes ready", 30)
+        poll(lambda: all(_takes_pods(each) for each in bed.api.list("Node")), "the nodes ready", 60)
         yield bed
     finally:
         bed.stop()
@@ -220,10 +224,10 @@ def _again(bed: Testbed, program: str, *flags: str) -> None:
     bed.supervisor.start(program, [*kept, *flags])
 
 
-def _ready(node: Object) -> bool:
-    return any(
-        e["type"] == "Ready" and e["status"] == "True" for e in (node.get("status") or {}).get("conditions") or []
-    )
+def _takes_pods(node: Object) -> bool:
+    conditions = (node.get("status") or {}).get("conditions") or []
+    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return ready and not node["spec"].get("taints")
 
 
 def driver(name: str) -> Object:
