@@ -1,4 +1,4 @@
-"""What `hubops backup etcd` costs beside what it stands for: `python -m tests.backup.bench [GIGABYTES]`.
+"""What `hubops backup etcd` costs beside what it stands for: `python -m tests.backup.bench [GIGABYTES [RUNS]]`.
 
 An etcd of 2 GB is saved by `etcdctl snapshot save` alone and, in the same round, read once and encrypted; then backed
 up by hubops in a process of its own, without a store, because the network is no part of it. Ends with 1 where hubops
@@ -27,7 +27,6 @@ from tests.testbed import build
 from tests.testbed.etcd_cluster import EtcdCluster
 
 RATIO, MEMORY = 1.1, 150  # MB
-RUNS = 3
 _VALUE = 1_000_000  # bytes; etcd takes no more than 1.5 MiB in a request
 
 
@@ -81,23 +80,23 @@ def take(site: Site) -> tuple[float, float]:
     return took, memory
 
 
-def main(gigabytes: float) -> int:
+def main(gigabytes: float = 2.0, runs: int = 3) -> int:
     os.environ["PATH"] = build.search_path("etcd-tools")
     with tempfile.TemporaryDirectory() as folder:
         settings = {"quota-backend-bytes": 8 * 2**30, "snapshot-count": 100}
         cluster = EtcdCluster.start(Path(folder) / "etcd", settings=settings)
         try:
-            return measure(Site(Path(folder) / "site", cluster.access), cluster, gigabytes, Path(folder))
+            return measure(Site(Path(folder) / "site", cluster.access), cluster, gigabytes, runs)
         finally:
             cluster.end()
 
 
-def measure(site: Site, cluster: EtcdCluster, gigabytes: float, folder: Path) -> int:
+def measure(site: Site, cluster: EtcdCluster, gigabytes: float, runs: int) -> int:
     fill(cluster, gigabytes)
-    plain, sealed = folder / "plain.db", folder / "sealed"
+    plain, sealed = site.folder.with_name("plain.db"), site.folder.with_name("sealed")
     recipient = str(pyrage.x25519.Identity.generate().to_public())
     saves, reads, takes, memories = [], [], [], []
-    for _ in range(RUNS):
+    for _ in range(runs):
         saves.append(seconds(lambda: save(site, plain)))
         reads.append(seconds(lambda: encrypt(plain, sealed, recipient)))
         size = plain.stat().st_size
@@ -124,4 +123,4 @@ def _shown(took: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(float(sys.argv[1]) if sys.argv[1:] else 2.0))
+    sys.exit(main(*(kind(word) for kind, word in zip((float, int), sys.argv[1:], strict=False))))
