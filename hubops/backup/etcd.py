@@ -262,22 +262,26 @@ class _Backup:
             self.copies.put(copy, file)
         except SourceError as error:
             self.shortcomings.append(f"the copy is on this machine only: {error}")
+            # However long the store fails: the disk here may be etcd's own.
+            self._prune_here(max(self.settings.local, self.settings.keep.last))
             return
         self.off_site = True
 
     def _prune(self) -> None:
         """Drop what the policy no longer keeps; what cannot be dropped stays until the next run."""
         try:
-            local = self.place.local.found().copies
-            last = max(self.settings.local, 0 if self.off_site else 1)
-            keep = Keep(last=max(last, 1), hourly=0, daily=0, weekly=0, monthly=0)
-            spare = local if last == 0 else retention.dropped(local, keep, now=self.now)
-            for copy in spare:
-                self.place.local.delete(copy)
+            self._prune_here(max(self.settings.local, 0 if self.off_site else 1))
             if self.copies:
                 self._prune_off_site(self.copies)
         except SourceError as error:
             self.shortcomings.append(f"the copy is good, but older ones could not be pruned: {error}")
+
+    def _prune_here(self, last: int) -> None:
+        """Let the newest *last* copies stay here."""
+        found = self.place.local.found().copies
+        keep = Keep(last=max(last, 1), hourly=0, daily=0, weekly=0, monthly=0)
+        for copy in retention.dropped(found, keep, now=self.now) if last else found:
+            self.place.local.delete(copy)
 
     def _prune_off_site(self, copies: Copies) -> None:
         planned = pruning.look(copies, self.journal, self.settings.keep, now=self.now)

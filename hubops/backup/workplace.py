@@ -26,8 +26,8 @@ from hubops.errors import ConfigError, Locked, Permanent
 from hubops.model.backup import Copy
 from hubops.model.quantity import human_bytes
 
-#: Beside the snapshot and its encrypted copy: age's header and tags, records.
-_MARGIN = 2**20
+#: Beside the snapshot and its encrypted copy: the disk may be etcd's own, and is never filled to its end.
+_MARGIN = 64 * 2**20
 _ASIDE = 2  # snapshots that are kept aside
 
 

@@ -218,7 +218,7 @@ def test_who_is_no_recipient_cannot_fetch_it(site: Site, tmp_path: Path) -> None
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", folder], check=True)
     yield folder
     subprocess.run(["umount", folder], check=True)
 
@@ -279,6 +279,14 @@ def test_a_store_that_fails_leaves_the_copy_here_and_the_older_ones_there(
     assert after.outcome == "succeeded"
     assert faulty.copies.all() == (after.copy,)
     assert len(faulty.local()) == 2
+
+
+def test_however_long_the_store_fails_the_disk_is_not_filled(faulty: Site, store_faults: StoreFaults) -> None:
+    faulty.settings["keep"] = Keep(last=2)
+    with store_faults.on("UploadPart", provoke.refuse(403, "AccessDenied")):
+        runs = [faulty.take() for _ in range(4)]
+    newest = {run.copy.id for run in runs[-2:] if run.copy}
+    assert {name.partition(".")[0] for name in faulty.local()} == newest
 
 
 def test_the_copy_that_replaced_is_proven_before_the_older_one_goes(pruning: Site) -> None:
