@@ -60,9 +60,9 @@ def _take(config: Config, journal: Journal, steps: Steps) -> Run:
 @click.option("--namespace", "-n", "namespaces", multiple=True, metavar="PATTERN", help="Only these; repeatable.")
 @_AS
 @with_options(CONFIG, ACCESS)
-def listed(namespaces: tuple[str, ...], form: str, options: Options) -> int:
+def listed(form: str, options: Options) -> int:
     """Every claim with the newest snapshot that hubops has of it, or why it has none."""
-    found = _rows(options, namespaces)
+    found = _rows(options, options.namespaces)
     if form == "json":
         _print_json(found)
         return Exit.OK

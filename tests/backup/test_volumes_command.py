@@ -67,7 +67,7 @@ def test_a_backup_from_its_report_to_its_end(world: World, capsys: pytest.Captur
     poll(lambda: [each.name for each in world.own()] == ["z-last"], "pruned", 20)
 
 
-def test_what_a_killed_backup_asked_for_is_waited_for_by_the_next_one(world: World) -> None:
+def test_what_a_killed_or_ended_backup_asked_for_is_waited_for_by_the_next_one(world: World) -> None:
     world.csi.claim(world.space, "data")
     world.csi.unready()
     killed = world.program("backup", "volumes")
@@ -75,24 +75,19 @@ def test_what_a_killed_backup_asked_for_is_waited_for_by_the_next_one(world: Wor
     killed.kill()
     killed.communicate(timeout=20)
     [left] = world.own()
-    world.csi.heal()
-    done = world.program("backup", "volumes")
-    _, progress = done.communicate(timeout=60)
-    assert done.returncode == 0, progress
-    assert [(each.name, each.ready) for each in world.own()] == [(left.name, True)]
-
-
-def test_one_that_is_ended_is_recorded(world: World) -> None:
-    world.csi.claim(world.space, "data")
-    world.csi.unready()
     ended = world.program("backup", "volumes")
-    hears(ended, "waiting until data-")
+    hears(ended, f"waiting until {left.name} is ready")
     ended.terminate()
     ended.communicate(timeout=60)
-    assert ended.returncode == 130
+    assert ended.returncode == Exit.INTERRUPTED
     [run] = world.journal.runs("volumes")
-    assert run.outcome == "failed"
-    assert str(run.reason).startswith("it was interrupted")
+    assert (run.outcome, str(run.reason).partition(";")[0]) == ("failed", "it was interrupted")
+    done = world.program("backup", "volumes")
+    hears(done, f"waiting until {left.name} is ready")
+    world.csi.heal()
+    _, progress = done.communicate(timeout=60)
+    assert done.returncode == Exit.OK, progress
+    assert [(each.name, each.ready) for each in world.own()] == [(left.name, True)]
 
 
 def test_the_cron_jobs_are_taken_by_the_cluster_without_a_warning(world: World) -> None:

@@ -14,6 +14,7 @@ from tests.backup.claims_world import Told, World, hears
 from tests.drill.pods import Pods, pods_end
 from tests.drill.test_volumes import assert_nothing_is_left, backed_up
 from tests.testbed.csi import Csi
+from tests.testbed.line import Line, line_to
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +32,16 @@ def world(csi: Csi, pods: Pods, tmp_path: Path) -> Iterator[World]:
 
 
 class Cut(Told):
-    """The API server ends when this is told that the drill waits for its pod."""
+    """The line to the API server is cut when this is told that the drill waits for its pod."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, line: Line) -> None:
         super().__init__()
-        self.world = world
+        self.line = line
 
     def __call__(self, name: str, words: str) -> None:
         super().__call__(name, words)
         if words.startswith("waiting for its volume"):
-            self.world.csi.bed.end_program("kube-apiserver")
+            self.line.cut()
 
 
 def test_what_drills_left_that_were_killed_or_lost_the_cluster_is_removed_by_the_next_one(
@@ -60,10 +61,10 @@ def test_what_drills_left_that_were_killed_or_lost_the_cluster_is_removed_by_the
     removing.communicate(timeout=20)
     assert volume_scratch.leftovers(world.cluster) != []
     pods.held.set()
-    with monkeypatch.context() as patched:
+    with line_to(world.csi.bed, world.folder) as line, monkeypatch.context() as patched:
         patched.setattr(KubeClient, "attempts", 1)  # it is away for longer than anybody tries
-        lost = volumes.drill(world.config(), world.journal, say=Cut(world), claims=[f"{world.space}/data"])
-    world.csi.bed.start_program("kube-apiserver")
+        away = World(world.csi, world.folder, line.kubeconfig, world.space)
+        lost = volumes.drill(away.config(), away.journal, say=Cut(line), claims=[f"{world.space}/data"])
     pods.held.clear()
     assert lost.outcome == "failed"
     assert "is not removed, which the next drill will try" in str(lost.reason)

@@ -17,7 +17,7 @@ from typing import Any
 
 from hubops.clients.kube.errors import AlreadyExists, Conflict
 from hubops.clients.kube.writer import KubeWriter
-from hubops.errors import Locked, SourceError
+from hubops.errors import ClusterUnreachable, Locked, SourceError
 
 NAMESPACE = "hubops"
 #: Seconds without renewal after which a holder counts as dead; the length that Kubernetes' own leader elections use is
@@ -94,7 +94,7 @@ class _Lock:
             except Conflict:
                 lost()
                 return
-            except SourceError:
+            except (SourceError, ClusterUnreachable):
                 if time.monotonic() - renewed > DURATION:
                     lost()
                     return
@@ -103,7 +103,7 @@ class _Lock:
         """Give it back, where it still is ours; what cannot be given back ends by itself."""
         try:
             self._cluster.replace(self._lease | {"spec": self._lease["spec"] | {"holderIdentity": ""}})
-        except SourceError:
+        except (SourceError, ClusterUnreachable):
             return
 
     def _try(self, write: Callable[[], dict[str, Any]]) -> bool:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hubops.clients.kube import lease
 from hubops.clients.kube.writer import KubeWriter
+from hubops.clients.retry import Deadline
+from hubops.config import KubernetesConfig
 from hubops.errors import Locked
+from tests.testbed.bed import Testbed
+from tests.testbed.line import line_to
 
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": lease.NAMESPACE}}
 
@@ -82,3 +87,18 @@ def test_who_loses_it_is_told(cluster: KubeWriter) -> None:
         )
         assert lost.wait(10)
     assert spec(cluster)["holderIdentity"] == "thief"
+
+
+def test_who_cannot_reach_the_server_for_longer_than_it_lasts_is_told(
+    cluster: KubeWriter, bare_testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(KubeWriter, "attempts", 1)
+    lost = threading.Event()
+    with line_to(bare_testbed, tmp_path) as line:
+        access = KubernetesConfig(kubeconfig=str(line.kubeconfig))
+        away = KubeWriter(access, deadline=Deadline(60), environ={})
+        with lease.held(away, "bootstrap", waiting=print, lost=lost.set):
+            line.cut()
+            assert lost.wait(20)
+    # It could not be given back: the next one waits until it counts as dead, or sees that it is.
+    assert spec(cluster)["holderIdentity"]
