@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hubops.config import Config
+import msgspec
+
+from hubops.config import Config, Duration
 from hubops.errors import HubopsError
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 #: Seconds that the longest run may take; each of its steps has its own, shorter time.
 _LONGEST = 24 * 3600.0
+_PATIENCE = Duration(seconds=10)  # for one request
 
 
 def journal(config: Config) -> Journal:
@@ -21,8 +24,10 @@ def journal(config: Config) -> Journal:
     from hubops.clients.kube.writer import KubeWriter
     from hubops.clients.retry import Deadline
 
+    timeout = min(config.kubernetes.timeout, _PATIENCE)
     try:
-        cluster = KubeWriter(config.kubernetes, deadline=Deadline(_LONGEST))
+        cluster = KubeWriter(msgspec.structs.replace(config.kubernetes, timeout=timeout), deadline=Deadline(_LONGEST))
+        cluster.attempts = 2  # what cannot be delivered waits: a backup does not, least when its cluster is in trouble
     except HubopsError:
         cluster = None  # no kubeconfig here, or none that can be used: a drill may run where the cluster is unknown
     return Journal(cluster, Path(config.backup.directory) / "spool")
