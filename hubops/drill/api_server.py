@@ -14,6 +14,9 @@ from hubops.drill.compare import Comparison
 from hubops.drill.listing import Listing, list_all
 from hubops.drill.restored import Restored, Step
 from hubops.drill.scratch import Scratch
+from hubops.errors import Permanent
+
+_START = 300.0  # seconds that it has to be ready
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,9 @@ def run(
     encryption_config: str | None, step: Step, deadline: Deadline,
 ) -> Found:  # fmt: skip
     """Start it, and list all that has keys. Raises HubopsError where it does not come up, or answers no more."""
+    if compared.encrypted and not encryption_config:  # it would never be ready
+        encrypted = ", ".join(f"{count} {name}" for name, count in sorted(compared.encrypted.items()))
+        raise Permanent(f"{encrypted} are encrypted, and drill.etcd.encryption_config is not set")
 
     def client(kubeconfig: Path) -> Counts:
         # No proxy of the environment: it is on this machine.
@@ -38,11 +44,11 @@ def run(
     with step("start kube-apiserver", "starting kube-apiserver on it"):
         kubeconfig = servers.start_api_server(
             place, program, restored.endpoint.url, restored.certificates,
-            prefix=prefix, encryption_config=encryption_config, ready=ready, deadline=deadline,
+            prefix=prefix, encryption_config=encryption_config, ready=ready,
+            deadline=Deadline(min(_START, deadline.remaining())),
         )  # fmt: skip
     server = client(kubeconfig)
-    unreadable = {} if encryption_config else compared.encrypted
     with step("list", "listing every resource"):
         version = server.version()
-        listing = list_all(server, compared.restored, restored.revision, unreadable=unreadable, deadline=deadline)
+        listing = list_all(server, compared.restored, restored.revision, deadline=deadline)
     return Found(version, listing)

@@ -174,11 +174,10 @@ class _Work:
             )  # fmt: skip
         except HubopsError as error:
             self.steps.pop("start kube-apiserver", None)
-            self.hindered.append(f"the API server that was started on it could not be asked: {error}")
+            self.hindered.append(f"no API server listed it: {error}")
             return
         self.server, self.listing = found.version, found.listing
         self.versions["kube-apiserver"] = found.version
-        self.hindered += found.listing.hindered
         self.unproven += found.listing.unproven
 
     @contextmanager

@@ -24,22 +24,18 @@ _FIELDS = ("spec.group", "spec.names", "spec.conversion", "spec.versions.name", 
 
 @dataclass
 class Listing:
-    """What was listed, and what was not: `hindered` could have been, `unproven` could not on any machine but a node."""
+    """What was listed; `unproven` is what cannot be, on any machine that is not the cluster."""
 
     objects: int = 0
     resources: int = 0
     differences: list[Difference] = field(default_factory=list)
-    hindered: list[str] = field(default_factory=list)
     unproven: list[str] = field(default_factory=list)
 
 
-def list_all(
-    server: Counts, keys: Mapping[str, int], at: int, *, unreadable: Mapping[str, int], deadline: Deadline
-) -> Listing:
+def list_all(server: Counts, keys: Mapping[str, int], at: int, *, deadline: Deadline) -> Listing:
     """List every resource of *keys*, by its name as `kubectl` writes it, at the revision *at*.
 
-    *unreadable* are the resources of which the server has no key to decrypt them. Raises HubopsError where the server
-    does not answer at all.
+    Raises HubopsError where the server does not answer at all.
     """
     wanted = {name: count for name, count in keys.items() if name not in _INTERNAL}
     served = _served(server, wanted, deadline)
@@ -54,11 +50,7 @@ def list_all(
     if missing:
         result.unproven.append(f"not served by this version of kube-apiserver: {', '.join(missing)}")
     for name, resource in sorted(served.items()):
-        if name in unreadable:
-            said = f"{unreadable[name]} {name} are encrypted, and drill.etcd.encryption_config names no key for them"
-            result.hindered.append(said)
-        else:
-            _list(server, name, resource, wanted[name], at, result)
+        _list(server, name, resource, wanted[name], at, result)
     return result
 
 

@@ -54,7 +54,8 @@ class Program:
         while not ready():
             if not self.running:
                 raise Permanent(f"{self.name} ended at once: {self.last_words()}")
-            deadline.bound(_POLL)
+            if not deadline.remaining():
+                raise Permanent(f"{self.name} did not answer within {deadline.seconds:.0f} s: {self.last_words()}")
             deadline.pause(_POLL)
 
     def end(self) -> None:
