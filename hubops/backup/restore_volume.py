@@ -145,11 +145,10 @@ def _remove(site: Site) -> Step:
 
 
 def _make(site: Site) -> Step:
-    document = msgspec.json.format(msgspec.json.encode(claim(site)), indent=2).decode()
     return Step(
         title="Make it anew from the snapshot",
         on="where kubectl is",
-        commands=(f"kubectl create -f - <<'EOF'\n{document}\nEOF",
+        commands=(f"echo {shlex.quote(_json(claim(site)))} | kubectl create -f -",
                   _kubectl(site, "get", "persistentvolumeclaim", site.claim)),
         check="It is Bound; or Pending with WaitForFirstConsumer, until a pod uses it. "
         "A driver that copies needs as long as the volume is large.",
