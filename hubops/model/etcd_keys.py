@@ -86,7 +86,7 @@ def held(value: bytes) -> Held | None:
         return None
     try:
         return _of_protobuf(value) if value.startswith(_PROTOBUF) else _of_json(value)
-    except (ValueError, IndexError, msgspec.DecodeError):
+    except (ValueError, LookupError, msgspec.DecodeError):
         return None
 
 

@@ -97,7 +97,7 @@ def _rows(restored: Mapping[str, int], live: Mapping[str, int]) -> Iterator[tupl
 
 def duration(seconds: float) -> str:
     """*seconds* as a person reads them: 4.2 s, 3 min 20 s, 6 h 5 min, 2 d 3 h."""
-    if seconds < 60:
+    if seconds < 59.5:
         return f"{seconds:.3g} s"
     whole = timedelta(seconds=round(seconds))
     minutes, secs = divmod(whole.seconds, 60)

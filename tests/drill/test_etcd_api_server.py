@@ -206,6 +206,7 @@ def test_the_api_server_lists_what_was_restored_and_the_run_is_judged_and_record
     internal = sum(proof["by_resource"].get(name, 0) for name in _INTERNAL)
     left_out = proof["by_resource"]["gizmos.example.com"] + internal
     assert proof["compared"]["listed"] == sum(proof["by_resource"].values()) - left_out
+    assert proof["compared"]["decoded"] >= proof["compared"]["listed"] - _SECRETS, "protobuf and JSON alike"
     assert [each.partition(": ")[0] for each in proof["unproven"]] == ["gizmos.example.com"]
     assert proof["server"].startswith("v1.")
     assert proof["steps"]["start kube-apiserver"] < proof["rto_s"]
