@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from hubops.bootstrap.at_once import at_once
 from hubops.bootstrap.chart_objects import placed
 from hubops.bootstrap.difference import between, of_values
-from hubops.bootstrap.owner import is_of, owner
 from hubops.bootstrap.plan.planned import ObjectPlan, ReleasePlan
-from hubops.bootstrap.plan.replacement import by_hand
+from hubops.bootstrap.plan.refused import in_the_way, taken, unchangeable
 from hubops.bootstrap.ready import ends_by_itself
 from hubops.bootstrap.record import Record, refs
 from hubops.bootstrap.target import Target
 from hubops.clients.helm import Release
-from hubops.clients.kube.errors import Immutable, NotServed
+from hubops.clients.kube.errors import NotServed
 from hubops.clients.kube.writer import KubeWriter
-from hubops.errors import Permanent, SourceError
 from hubops.stack.render import Rendered
 
 Manifest = dict[str, Any]
@@ -46,7 +44,7 @@ def release_plan(
     if current is None or current.status == "uninstalled":
         objects = tuple(ObjectPlan(ref, "create") for ref in refs(made))
         release = ReleasePlan(name, namespace, "install", after=after, objects=objects)
-        return release, _taken(name, namespace, releases) or _in_the_way(target.cluster, made, rendered)
+        return release, taken(name, namespace, releases) or in_the_way(target.cluster, made, rendered)
     given, installed = target.contents(current)
     values = of_values(given, wanted)
     objects = _rendered(installed, made) if made else ()
@@ -60,57 +58,13 @@ def release_plan(
     if current.chart_name != pin.name and not _is_ours(current, record):
         return kept, f"the name {name} is taken in {namespace} by a release of {current.chart}"
     fault = _alive(current, record, datetime.now(UTC) + target.cluster.clock_offset())
-    return kept, fault or _unchangeable(target.cluster, kept, made)
+    return kept, fault or unchangeable(target.cluster, kept, made)
 
 
 def _is_ours(current: Release, record: Record | None) -> bool:
     """Whether hubops itself has installed it: then another chart under its name is a successor of that one."""
     known = (record.chart, record.release) if record else ()
     return known == (current.chart_name, f"{current.namespace}/{current.name}")
-
-
-def _taken(name: str, namespace: str, releases: Mapping[tuple[str, str], Release]) -> str | None:
-    """Charts make objects of the whole cluster that carry the release's name: a second one would fight over them."""
-    for other in releases.values():
-        if other.name == name and other.namespace != namespace and other.status != "uninstalled":
-            return (
-                f"a release {name} of {other.chart} is in the namespace {other.namespace}; remove it, or move it here"
-            )
-    return None
-
-
-def _in_the_way(cluster: KubeWriter, made: Iterable[Manifest], rendered: Rendered) -> str | None:
-    """What is there of the objects that the chart makes, by others: Helm refuses to take it over."""
-
-    def found(item: Manifest) -> str:
-        item = placed(item, rendered.component.namespace or "") if cluster.is_namespaced(item) else item
-        live = cluster.metadata(item)
-        return "" if live is None or is_of(live, rendered) else f"{refs([item])[0]}, {owner(live)}"
-
-    others = [said for said in at_once(_unless_unknown(found), made) if said]
-    if not others:
-        return None
-    more = f"; and {len(others) - 3} more" if others[3:] else ""
-    return (
-        f"Helm does not take over what is there: {'; '.join(others[:3])}{more}; remove it, or go on with "
-        f"--skip {rendered.name}"
-    )
-
-
-def _unless_unknown(found: Callable[[Manifest], str]) -> Callable[[Manifest], str]:
-    """*found*, which finds nothing of a kind that is not served yet, or that may not be read."""
-
-    def asked(item: Manifest) -> str:
-        try:
-            return found(item)
-        except NotServed:
-            return ""
-        except Permanent as error:
-            if error.status == 403:
-                return ""
-            raise
-
-    return asked
 
 
 def _alive(current: Release, record: Record | None, now: datetime) -> str | None:
@@ -145,23 +99,6 @@ def _missing(cluster: KubeWriter, installed: Iterable[Manifest], namespace: str)
             return False
 
     return not all(at_once(there, lasting))
-
-
-def _unchangeable(cluster: KubeWriter, release: ReleasePlan, made: Iterable[Manifest]) -> str | None:
-    """Which objects Helm could not make of those that there are: it would stop in the middle, with a part changed."""
-    changing = {each.ref.key() for each in release.objects if each.action == "change"}
-
-    def problem(item: Manifest) -> str:
-        item = placed(item, release.namespace) if cluster.is_namespaced(item) else item
-        try:
-            cluster.apply(item, dry_run=True, take_over=True)
-        except Immutable as error:
-            return by_hand(cluster, item, error)
-        except SourceError:
-            return ""  # Helm may know better, and tells
-        return ""
-
-    return "; ".join(filter(None, at_once(problem, [item for item in made if _key(item) in changing]))) or None
 
 
 def _rendered(before: list[Manifest], after: list[Manifest]) -> tuple[ObjectPlan, ...]:
