@@ -81,6 +81,7 @@ class _Work:
     config: Config
     settings: EtcdBackupConfig
     copies: Copies
+    deadline: Deadline
     say: Say
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     copy: Copy | None = None
@@ -103,7 +104,8 @@ class _Work:
         for program in ("etcd", "etcdctl", "etcdutl"):
             servers.find(program)
         age.identities(config.drill.identity_files)
-        return cls(config, config.backup.etcd, Copies.of(config), say)
+        deadline = Deadline(config.drill.etcd.timeout.total_seconds())
+        return cls(config, config.backup.etcd, Copies.of(config, deadline=deadline), deadline, say)
 
     @property
     def directory(self) -> Path:
@@ -111,14 +113,12 @@ class _Work:
 
     def run(self, wanted: str | None) -> None:
         """All steps, one after the other. Raises what ends them."""
-        settings = self.config.drill.etcd
-        deadline = Deadline(settings.timeout.total_seconds())
         with scratch(self.directory) as place:
             self.copy = self._choose(self.copies, wanted)
             snapshot = self._fetch(self.copies, self.copy, place)
-            self.restored = self._restore(place, snapshot, self.copy, deadline)
-            self._compare(self.restored, self.copy, deadline)
-            self._list(place, self.restored, deadline)
+            self.restored = self._restore(place, snapshot, self.copy)
+            self._compare(self.restored, self.copy)
+            self._list(place, self.restored)
 
     def _choose(self, copies: Copies, wanted: str | None) -> Copy:
         with self._step("find", "looking for the newest copy"):
@@ -140,23 +140,23 @@ class _Work:
             copies.fetch(copy, self.config.drill.identity_files, snapshot)
         return snapshot
 
-    def _restore(self, place: Scratch, snapshot: Path, copy: Copy, deadline: Deadline) -> Restored:
-        restored = restore(place, snapshot, copy, self._step, deadline)
+    def _restore(self, place: Scratch, snapshot: Path, copy: Copy) -> Restored:
+        restored = restore(place, snapshot, copy, self._step, self.deadline)
         self.versions |= restored.versions
         return restored
 
-    def _compare(self, restored: Restored, copy: Copy, deadline: Deadline) -> None:
+    def _compare(self, restored: Restored, copy: Copy) -> None:
         names, settings = Names(self.settings.prefix), self.config.drill.etcd
         with self._step("compare", "comparing every key with live etcd"):
             if not settings.compare:
                 self.unproven.append("not compared with live etcd, as drill.etcd.compare says")
-                self.comparison = restored.count(names, deadline)
+                self.comparison = restored.count(names, self.deadline)
                 return
-            found = live.compare(restored, self.settings, copy, names, deadline)
+            found = live.compare(restored, self.settings, copy, names, self.deadline)
         self.comparison, self.behind = found.comparison, found.behind
         self.hindered += [found.problem] if found.problem else []
 
-    def _list(self, place: Scratch, restored: Restored, deadline: Deadline) -> None:
+    def _list(self, place: Scratch, restored: Restored) -> None:
         settings = self.config.drill.etcd
         if not settings.api_server:
             self.unproven.append("no API server was started on it, as drill.etcd.api_server says")
@@ -170,7 +170,7 @@ class _Work:
             found = api_server.run(
                 place, Path(program), restored, self.comparison,
                 prefix=self.settings.prefix, encryption_config=settings.encryption_config, step=self._step,
-                deadline=deadline,
+                deadline=self.deadline,
             )  # fmt: skip
         except HubopsError as error:
             self.steps.pop("start kube-apiserver", None)
@@ -194,8 +194,9 @@ class _Work:
         differences = [*self.comparison.differences, *self.listing.differences]
         if differences:
             total = self.comparison.differences_total + len(self.listing.differences)
+            counted = f"{total} differences" if total > 1 else "1 difference"
             first = f"{differences[0].what}: {differences[0].how}"
-            return "failed", f"{total} differences between the copy and what it is to bring back; {first}"
+            return "failed", f"{counted} between the copy and what it is to bring back; {first}"
         if self.hindered:
             return "partial", f"restored, but {'; '.join(self.hindered)}"
         return "succeeded", None
@@ -242,7 +243,7 @@ class _Work:
             live_by_resource=dict(sorted(compared.live.items())),
             by_namespace=dict(compared.restored_in.most_common(_LARGEST)),
             live_by_namespace={name: compared.live_in[name] for name, _ in compared.restored_in.most_common(_LARGEST)},
-            proven=tuple(self._proven(copy, compared)),
+            proven=tuple(self._proven(copy, compared)) if self.comparison else (),
             unproven=(*self.hindered, *self.unproven),
             server=self.server,
             versions=self.versions,
