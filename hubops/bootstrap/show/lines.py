@@ -30,7 +30,11 @@ def plan_lines(plans: Sequence[ComponentPlan], *, full: bool) -> Iterator[str]:
     yield ""
     if pulled := registries(image for each in plans if each.changes for image in each.images):
         yield f"Images come from {', '.join(pulled)}"
-    yield f"Objects of manifests: {total}." if total else "Nothing to change."
+    changing = ", ".join(each.name for each in plans if each.changes)
+    if total:
+        yield f"Objects of manifests: {total}."
+    else:
+        yield f"To be changed: {changing}; of their manifests nothing." if changing else "Nothing to change."
 
 
 def _headline(each: ComponentPlan) -> str:
