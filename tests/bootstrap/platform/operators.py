@@ -188,6 +188,7 @@ class Operators:
             kinds.append(definition["spec"]["names"]["plural"])
             if definition["metadata"]["name"] not in served:
                 definition["spec"]["versions"][0]["subresources"] = {"status": {}}
+                definition["spec"]["names"]["categories"] = ["constraint", "constraints"]
                 uid = {
                     "apiVersion": each["apiVersion"],
                     "kind": each["kind"],
