@@ -66,6 +66,9 @@ def test_what_drills_left_that_were_killed_or_lost_the_cluster_is_removed_by_the
         away = World(world.csi, world.folder, line.kubeconfig, world.space)
         lost = volumes.drill(away.config(), away.journal, say=Cut(line), claims=[f"{world.space}/data"])
     pods.held.clear()
+    # It could not give its lock back; its process lives on here, so that the next one would wait until it has run out.
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+    world.api.delete(lease | {"metadata": {"namespace": "hubops", "name": volumes.LOCK}})
     assert lost.outcome == "failed"
     assert "is not removed, which the next drill will try" in str(lost.reason)
     done = world.program("drill", "volumes", "--claim", f"{world.space}/data", "--output", "plain")
