@@ -24,7 +24,7 @@ from hubops.clients.retry import Deadline
 from hubops.config import KubernetesConfig
 from hubops.drill import servers
 from hubops.drill.certificates import Certificates
-from hubops.drill.scratch import scratch
+from hubops.drill.scratch import clean, scratch
 from tests.drill.world import RESTORING, World, obj, path_of
 from tests.testbed.api import Api
 from tests.testbed.etcd_cluster import EtcdCluster
@@ -221,16 +221,16 @@ def test_the_api_server_lists_what_was_restored_and_the_run_is_judged_and_record
 
 def test_what_the_api_server_cannot_read_is_a_difference(cluster: Cluster) -> None:
     settings = str(cluster.settings(encryption_config=str(cluster.encryption)))
-    key = "/registry/configmaps/shop/broken"
+    key = "/registry/example.com/widgets/shop/broken"
     cluster.world.put(key, {"this is": "no object"})
     cluster.world.send()
     cluster.world.delete(key)
     done = cluster.hubops("drill", "etcd", "--config", settings, "--output", "plain")
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "configmaps: kube-apiserver cannot list them" in done.stdout
+    assert "widgets.example.com: kube-apiserver cannot list them" in done.stdout
     run = json.loads(cluster.hubops("drill", "show", "--config", settings, "--output", "json").stdout)
     assert run["outcome"] == "failed"
-    assert [each["what"] for each in run["proof"]["differences"]] == ["configmaps"]
+    assert [each["what"] for each in run["proof"]["differences"]] == ["widgets.example.com"]
 
 
 def test_what_cannot_be_decrypted_is_not_proven(cluster: Cluster) -> None:
@@ -247,8 +247,9 @@ def test_a_drill_that_is_killed_at_any_step_leaves_nothing_that_the_next_one_doe
         _kill_at(step, cluster.command("drill", "etcd", "--config", settings))
         poll(lambda: not _running_in(cluster.world.scratch), f"killed at {step!r}: all programs ended", 10)
         assert cluster.world.left(), f"killed at {step!r}: a folder is left to be removed"
-        assert cluster.hubops("drill", "clean", "--config", settings).stdout == "1 left by killed drills, removed.\n"
+        assert clean(Path(cluster.world.config.backup.directory)) == 1
         assert cluster.world.left() == []
+    assert cluster.hubops("drill", "clean", "--config", settings).stdout == "Nothing was left by a drill.\n"
 
 
 def _kill_at(step: str, command: list[str]) -> None:
