@@ -198,6 +198,7 @@ def test_a_pod_that_the_cluster_refuses_is_told(world: World, monkeypatch: pytes
     finally:
         world.api.delete(bind)
         world.api.delete(deny)
+        poll(lambda: not refuses(world), "the policy is no longer in force", 20)
     assert run.outcome == "failed"
     assert "the cluster refuses the pod that was to look at it" in str(run.reason)
     assert "images come from our registry" in str(run.reason)
