@@ -32,10 +32,15 @@ def backup_not_offsite(view: View) -> Iterator[Hit]:
                 severity="warning",
             )
         elif verified and verified.outcome != "succeeded":
+            # What was sent since was read back when it was: there is a good copy, and an older one that is not.
+            newer = good is not None and good.at > verified.at
+            which = "an older copy" if newer else "its copy"
+            why = f"{which} could not be verified {ago(view, verified)}: {verified.reason or ''}"
             yield Hit(
                 ref=kept.ref,
-                summary=evidence.bounded(f"could not be verified {ago(view, verified)}: {verified.reason or ''}"),
-                evidence=(told(verified), journal.last_good(kept, "verify")),
+                summary=evidence.bounded(why),
+                evidence=(told(verified), told(good) if good and newer else journal.last_good(kept, "verify")),
+                severity="warning" if newer else None,
                 since=verified.at,
             )
 
