@@ -6,11 +6,11 @@ from typing import Any, Protocol
 
 import msgspec
 
-from hubops.backup.entries import KINDS, NAMESPACE, decode, map_name
-from hubops.backup.promises import configured
 from hubops.collect.part import Part, nothing
 from hubops.config.backup import BackupConfig
 from hubops.errors import ClusterUnreachable, SourceError
+from hubops.journal.entries import KINDS, NAMESPACE, decode, map_name
+from hubops.journal.promises import configured
 from hubops.model.backup import Recorded
 
 EVIDENCE = "journal"

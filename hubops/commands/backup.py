@@ -13,8 +13,8 @@ from hubops.config import Config
 from hubops.errors import UsageError
 
 if TYPE_CHECKING:
-    from hubops.backup.journal import Journal
     from hubops.deliver.steps import Steps
+    from hubops.journal.journal import Journal
     from hubops.model.backup import Run
 
 EPILOG = """\b
@@ -97,12 +97,12 @@ def _every(options: Options) -> int:
 
 
 def _etcd(config: Config, journal: Journal, steps: Steps) -> Run:
-    from hubops.backup.etcd import take
+    from hubops.backup.etcd.take import take
 
     return take(config, journal, say=steps)
 
 
 def _volumes(config: Config, journal: Journal, steps: Steps) -> Run:
-    from hubops.backup.volumes import take
+    from hubops.backup.volumes.take import take
 
     return take(config, journal, say=steps)

@@ -12,10 +12,10 @@ from hubops.commands.options import ACCESS, CATALOG, CONFIG, OUTPUT, Options, wi
 from hubops.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from hubops.backup.copies import Copies
-    from hubops.backup.journal import Journal
+    from hubops.backup.etcd.copies import Copies
     from hubops.config import Config
     from hubops.deliver.steps import Steps
+    from hubops.journal.journal import Journal
     from hubops.model.backup import Copy, Run
 
 EPILOG = """\b
@@ -58,7 +58,7 @@ def command(context: click.Context, options: Options, new_history: bool) -> int 
 
 
 def _take(new_history: bool, config: Config, journal: Journal, steps: Steps) -> Run:
-    from hubops.backup.etcd import take
+    from hubops.backup.etcd.take import take
 
     return take(config, journal, say=steps, new_history=new_history)
 
@@ -121,7 +121,7 @@ def verify(names: tuple[str, ...], every: bool, options: Options) -> int:
 
 
 def _verify(names: tuple[str, ...], every: bool, config: Config, journal: Journal, steps: Steps) -> Run:
-    from hubops.backup.verify import verify
+    from hubops.backup.etcd.verify import verify
 
     return verify(config, journal, say=steps, names=names, every=every)
 
@@ -137,8 +137,8 @@ def prune(plan: bool, options: Options) -> int:
     """
     from datetime import UTC, datetime
 
-    from hubops.backup import pruning
-    from hubops.backup.copies import Copies
+    from hubops.backup.etcd import pruning
+    from hubops.backup.etcd.copies import Copies
     from hubops.commands.journaled import journal
     from hubops.config.backup import EtcdBackupConfig
 
@@ -164,7 +164,7 @@ def prune(plan: bool, options: Options) -> int:
 
 
 def _copies(config: Config) -> Copies:
-    from hubops.backup.verify import counted
+    from hubops.backup.etcd.verify import counted
 
     return counted(config)
 

@@ -24,8 +24,8 @@ from hubops.model.snapshot import Snapshot, Source
 from hubops.report.runs import about
 
 if TYPE_CHECKING:
-    from hubops.backup.journal import Journal
     from hubops.engine.catalog import Catalog
+    from hubops.journal.journal import Journal
 
 Name = Literal["backup", "drill"]
 #: One run of a kind, as it was recorded.
@@ -117,7 +117,7 @@ def _with(snapshot: Snapshot, here: Recorded, config: Config, kinds: tuple[Kind,
 
     That is there, too, where the cluster's part could not be read: the report is about these runs.
     """
-    from hubops.backup.promises import configured
+    from hubops.journal.promises import configured
 
     all_of_it = joined(snapshot.journal, here)
     recorded = Recorded(
@@ -133,7 +133,7 @@ def _with(snapshot: Snapshot, here: Recorded, config: Config, kinds: tuple[Kind,
 
 def joined(cluster: Recorded, here: Recorded) -> Recorded:
     """What the *cluster* has recorded, and what this machine knows besides."""
-    from hubops.backup.entries import newest_first
+    from hubops.journal.entries import newest_first
 
     runs = newest_first((*here.runs, *cluster.runs))
     unreadable = (*cluster.unreadable, *here.unreadable)

@@ -11,12 +11,12 @@ from hubops.commands.options import ACCESS, CATALOG, CONFIG, OUTPUT, Options, wi
 from hubops.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from hubops.backup.journal import Journal
-    from hubops.backup.volume_list import Row
+    from hubops.backup.volumes.listing import Row
     from hubops.clients.kube.writer import KubeWriter
     from hubops.config import Config
     from hubops.config.backup import VolumeBackupConfig
     from hubops.deliver.steps import Steps
+    from hubops.journal.journal import Journal
     from hubops.model.backup import Run
 
 EPILOG = """\b
@@ -51,7 +51,7 @@ def command(context: click.Context, options: Options) -> int | None:
 
 
 def _take(config: Config, journal: Journal, steps: Steps) -> Run:
-    from hubops.backup.volumes import take
+    from hubops.backup.volumes.take import take
 
     return take(config, journal, say=steps)
 
@@ -114,7 +114,7 @@ def prune(plan: bool, options: Options) -> int:
     Only those that hubops has taken and that are ready; never the newest of a claim, and never one that the newest
     proof of a claim rests on, or that a drill is restoring.
     """
-    from hubops.backup import volumes
+    from hubops.backup.volumes import take as volumes
     from hubops.commands.journaled import journal
     from hubops.deliver.steps import Steps
 
@@ -147,8 +147,8 @@ def _cluster(config: Config) -> KubeWriter:
 
 
 def _rows(options: Options, namespaces: tuple[str, ...]) -> list[Row]:
-    from hubops.backup.volume_list import rows
-    from hubops.backup.volume_retention import proven
+    from hubops.backup.volumes.listing import rows
+    from hubops.backup.volumes.retention import proven
     from hubops.commands.journaled import journal
 
     config = options.config()

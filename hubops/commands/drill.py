@@ -104,7 +104,7 @@ def show(run_id: str | None, form: str, options: Options) -> int:
 @with_options(CONFIG)
 def clean(options: Options) -> int:
     """Remove what drills of etcd that were killed left on this machine; the next drill would, too."""
-    from hubops.drill.scratch import clean as remove
+    from hubops.drill.etcd.scratch import clean as remove
 
     left = remove(Path(options.config().backup.directory))
     click.echo(f"{left} left by killed drills, removed." if left else "Nothing was left by a drill.")

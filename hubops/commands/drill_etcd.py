@@ -12,9 +12,9 @@ from hubops.commands.options import ACCESS, CATALOG, OUTPUT, Options, with_optio
 from hubops.errors import HubopsError
 
 if TYPE_CHECKING:
-    from hubops.backup.journal import Journal
     from hubops.config import Config
     from hubops.deliver.steps import Steps
+    from hubops.journal.journal import Journal
     from hubops.model.backup import Run
 
 EPILOG = """\b
@@ -45,7 +45,7 @@ def command(options: Options, wanted: str | None) -> int:
 
 
 def _drill(wanted: str | None, config: Config, journal: Journal, steps: Steps) -> Run:
-    from hubops.drill.etcd import drill
+    from hubops.drill.etcd.drill import drill
 
     run = drill(config, journal, say=steps, wanted=wanted)
     steps("etcd", _kept(run, Path(config.backup.directory) / "drills"))

@@ -10,9 +10,9 @@ import click
 from hubops.commands.options import ACCESS, CATALOG, OUTPUT, Options, with_options
 
 if TYPE_CHECKING:
-    from hubops.backup.journal import Journal
     from hubops.config import Config
     from hubops.deliver.steps import Steps
+    from hubops.journal.journal import Journal
     from hubops.model.backup import Run
 
 EPILOG = """\b
@@ -46,6 +46,6 @@ def command(options: Options, claims: tuple[str, ...]) -> int:
 
 def _drill(claims: tuple[str, ...], config: Config, journal: Journal, steps: Steps) -> Run:
     from hubops.collect.volume_use import used_by
-    from hubops.drill.volumes import drill
+    from hubops.drill.volumes.drill import drill
 
     return drill(config, journal, say=steps, claims=claims, used=used_by(config))

@@ -11,7 +11,7 @@ from hubops.config import Config, Duration
 from hubops.errors import HubopsError
 
 if TYPE_CHECKING:
-    from hubops.backup.journal import Journal
+    from hubops.journal.journal import Journal
 
 #: Seconds that the longest run may take; each of its steps has its own, shorter time.
 _LONGEST = 24 * 3600.0
@@ -20,9 +20,9 @@ _PATIENCE = Duration(seconds=10)  # for one request
 
 def journal(config: Config) -> Journal:
     """The journal of the cluster that *config* names; records wait in a folder here where there is no way to it."""
-    from hubops.backup.journal import Journal
     from hubops.clients.kube.writer import KubeWriter
     from hubops.clients.retry import Deadline
+    from hubops.journal.journal import Journal
 
     timeout = min(config.kubernetes.timeout, _PATIENCE)
     try:

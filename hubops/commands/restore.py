@@ -14,8 +14,8 @@ from hubops.errors import ConfigError, Exit, SourceError, UsageError
 from hubops.model.text import inert
 
 if TYPE_CHECKING:
-    from hubops.backup.copies import Copies
-    from hubops.backup.restore_etcd import Member
+    from hubops.backup.etcd.copies import Copies
+    from hubops.backup.etcd.restore import Member
     from hubops.config.backup import EtcdBackupConfig
     from hubops.model.backup import Copy
     from hubops.model.restore_plan import Plan
@@ -67,8 +67,8 @@ def plan_etcd(
     data_dir: str, output: str,
 ) -> int:  # fmt: skip
     """Restore etcd on a control plane of static pods, as kubeadm makes them, of one node or several."""
-    from hubops.backup.restore_etcd import Site, members
-    from hubops.backup.restore_etcd import plan as steps
+    from hubops.backup.etcd.restore import Site, members
+    from hubops.backup.etcd.restore import plan as steps
 
     config = options.config()
     settings = _settings(config)
@@ -86,8 +86,8 @@ def plan_etcd(
 @with_options(CONFIG, ACCESS)
 def plan_volume(options: Options, claim: str, snapshot: str | None, output: str) -> int:
     """Restore a claim from a VolumeSnapshot of hubops under its own name, with its users stopped meanwhile."""
-    from hubops.backup.restore_volume import plan as steps
-    from hubops.backup.restore_volume import read
+    from hubops.backup.volumes.restore import plan as steps
+    from hubops.backup.volumes.restore import read
     from hubops.clients.kube.writer import KubeWriter
     from hubops.clients.retry import Deadline
 
@@ -106,7 +106,7 @@ def fetch_etcd(options: Options, to: Path, wanted: str | None, identities: tuple
 
     The file holds every Secret in the clear: only its owner can read it. Delete it when it is no longer needed.
     """
-    from hubops.backup.copies import Copies
+    from hubops.backup.etcd.copies import Copies
     from hubops.clients.retry import Deadline
 
     config = options.config()
@@ -131,7 +131,7 @@ def _settings(config: Config) -> EtcdBackupConfig:
 
 def _live(settings: EtcdBackupConfig) -> tuple[Member, ...]:
     """The members that are known now. Raises UsageError where none answers."""
-    from hubops.backup.restore_etcd import Member
+    from hubops.backup.etcd.restore import Member
     from hubops.clients.etcd import Etcdctl
 
     try:
@@ -147,7 +147,7 @@ def _live(settings: EtcdBackupConfig) -> tuple[Member, ...]:
 
 def _copy(config: Config, wanted: str | None) -> tuple[Copy, str]:
     """The copy, and the URL of its store."""
-    from hubops.backup.copies import Copies
+    from hubops.backup.etcd.copies import Copies
     from hubops.clients.retry import Deadline
 
     copies = Copies.of(config, deadline=Deadline(config.deadline.total_seconds()))

@@ -61,8 +61,8 @@ def encrypt(plain: Path, to: Path, recipient: str) -> None:
 _TAKE = """
 import resource, sys, time
 from pathlib import Path
-from hubops.backup import etcd
-from hubops.backup.journal import Journal
+from hubops.backup.etcd import take as etcd
+from hubops.journal.journal import Journal
 from hubops.config import load
 began = time.monotonic()
 run = etcd.take(load(Path(sys.argv[1]), {}), Journal(None, Path(sys.argv[2])), say=lambda *_: None)

@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
-from hubops.backup import snapshots, volumes
-from hubops.backup.journal import Journal
-from hubops.backup.snapshots import Snapshot
+from hubops.backup.volumes import snapshots
+from hubops.backup.volumes import take as volumes
+from hubops.backup.volumes.snapshots import Snapshot
 from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
 from hubops.config import Config, Duration, KubernetesConfig
 from hubops.config.backup import BackupConfig, DrillConfig, VolumeBackupConfig, VolumeDrillConfig
+from hubops.journal.journal import Journal
 from hubops.model.backup import Run
 from tests.testbed.api import load
 from tests.testbed.csi import CLASS, Csi

@@ -12,13 +12,13 @@ import msgspec
 import pyrage
 import yaml
 
-from hubops.backup import etcd
-from hubops.backup.copies import Copies
-from hubops.backup.journal import Journal
+from hubops.backup.etcd import take as etcd
+from hubops.backup.etcd.copies import Copies
 from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
 from hubops.config import Config, Duration, KubernetesConfig
 from hubops.config.backup import BackupConfig, DrillConfig, EtcdBackupConfig, StoreConfig
+from hubops.journal.journal import Journal
 from hubops.model.backup import Copy, Run
 from tests.testbed.etcd import Access
 from tests.testbed.object_store import BUCKET

@@ -11,7 +11,7 @@ from typing import Any
 import pyrage
 import pytest
 
-from hubops.backup.entries import KINDS
+from hubops.journal.entries import KINDS
 from tests.end_to_end.program import Done, Program
 from tests.testbed import build
 from tests.testbed.bed import Testbed

@@ -15,8 +15,8 @@ import msgspec
 import pyrage
 import pytest
 
-from hubops.backup import etcd
-from hubops.backup.copies import record
+from hubops.backup.etcd import take as etcd
+from hubops.backup.etcd.copies import record
 from hubops.clients.etcd import Etcdctl
 from hubops.clients.kube.writer import KubeWriter
 from hubops.config import KubernetesConfig
@@ -376,8 +376,8 @@ _TAKE = """
 import os, signal, sys
 from pathlib import Path
 import msgspec
-from hubops.backup import etcd
-from hubops.backup.journal import Journal
+from hubops.backup.etcd import take as etcd
+from hubops.journal.journal import Journal
 from hubops.clients.etcd import Etcdctl
 from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from hubops.backup.lineage import contradiction, history
-from hubops.backup.pruning import plan
+from hubops.backup.etcd.lineage import contradiction, history
+from hubops.backup.etcd.pruning import plan
 from hubops.config.backup import Keep
 from hubops.model.backup import Copy, EtcdState, Promised, Proof, Run
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from hubops.backup.restore_etcd import BUMP, members
+from hubops.backup.etcd.restore import BUMP, members
 from hubops.config import Config
 from hubops.config.backup import StoreConfig
 from hubops.errors import UsageError

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from hubops.backup.claim_users import User
-from hubops.backup.restore_volume import Site, claim, plan
-from hubops.backup.snapshots import CLASS, MODE, SIZE, Snapshot
+from hubops.backup.volumes.claim_users import User
+from hubops.backup.volumes.restore import Site, claim, plan
+from hubops.backup.volumes.snapshots import CLASS, MODE, SIZE, Snapshot
 from hubops.model.restore_plan import Plan
 from hubops.report.restore_plan import text
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hubops.backup.restore_volume import read
+from hubops.backup.volumes.restore import read
 from hubops.errors import UsageError
 from tests.backup.claims_world import World
 from tests.testbed import build

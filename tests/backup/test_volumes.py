@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from hubops.backup import snapshots, volumes
+from hubops.backup.volumes import snapshots
+from hubops.backup.volumes import take as volumes
 from hubops.clients.kube import lease
 from hubops.config import Duration
 from hubops.config.backup import Keep
-from hubops.drill import volumes as drills
+from hubops.drill.volumes import drill as drills
 from hubops.errors import Locked
 from tests.backup.claims_world import World, account
 from tests.testbed.csi import CLASS, DRIVER, Csi
@@ -270,7 +271,7 @@ def volume(world: World, name: str, source: dict[str, Any]) -> None:
 
 def proven(world: World, name: str) -> Any:
     """A run of a drill that has proven that snapshot."""
-    from hubops.backup.volume_run import recorded
+    from hubops.backup.volumes.run import recorded
     from hubops.config.backup import VolumeBackupConfig
     from hubops.model.backup import Proof, VolumeSnapshotRecord
 

@@ -9,8 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from hubops.backup.entries import encode
-from hubops.backup.journal import Journal
 from hubops.clients.kube.client import KubeClient
 from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
@@ -20,6 +18,8 @@ from hubops.collect.snapshot_file import load, save
 from hubops.config import Config, KubernetesConfig
 from hubops.config.backup import BackupConfig, EtcdBackupConfig, Objectives, VolumeBackupConfig
 from hubops.config.base import Duration
+from hubops.journal.entries import encode
+from hubops.journal.journal import Journal
 from hubops.model.backup import Kind, Promised, Recorded
 from hubops.model.snapshot import Needs, Snapshot
 from tests.backup.runs import NOON, run

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hubops.backup.snapshots import DRILL
-from hubops.drill.volume_scratch import NAME
+from hubops.backup.volumes.snapshots import DRILL
+from hubops.drill.volumes.scratch import NAME
 from tests.testbed.csi import Csi
 from tests.testbed.errors import TestbedError
 

@@ -10,10 +10,10 @@ import msgspec
 import pyrage
 import pytest
 
-from hubops.backup.journal import Journal
 from hubops.config import Config
 from hubops.config.backup import EtcdBackupConfig
 from hubops.errors import ConfigError, UsageError
+from hubops.journal.journal import Journal
 from tests.drill.world import World, obj
 from tests.testbed.etcd_cluster import EtcdCluster
 from tests.testbed.object_store import ObjectStore

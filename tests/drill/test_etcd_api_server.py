@@ -22,9 +22,9 @@ import yaml
 from hubops.clients.kube.counts import Counts
 from hubops.clients.retry import Deadline
 from hubops.config import KubernetesConfig
-from hubops.drill import servers
-from hubops.drill.certificates import Certificates
-from hubops.drill.scratch import clean, scratch
+from hubops.drill.etcd import servers
+from hubops.drill.etcd.certificates import Certificates
+from hubops.drill.etcd.scratch import clean, scratch
 from tests.drill.world import RESTORING, World, obj, path_of
 from tests.testbed.api import Api
 from tests.testbed.etcd_cluster import EtcdCluster

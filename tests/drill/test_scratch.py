@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hubops.clients.retry import Deadline
-from hubops.drill.scratch import clean, scratch
+from hubops.drill.etcd.scratch import clean, scratch
 from hubops.errors import ConfigError, Locked, Permanent
 from tests.testbed.process import poll, start_time
 
@@ -19,7 +19,7 @@ from tests.testbed.process import poll, start_time
 _DRILL = """
 import sys, time
 from pathlib import Path
-from hubops.drill.scratch import scratch
+from hubops.drill.etcd.scratch import scratch
 with scratch(Path(sys.argv[1])) as place:
     (place.folder / "secret").write_text("plain")
     place.start(["/bin/sleep", "600"])

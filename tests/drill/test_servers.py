@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from hubops.clients.retry import Deadline
-from hubops.drill import certificates, servers
-from hubops.drill.scratch import scratch
+from hubops.drill.etcd import certificates, servers
+from hubops.drill.etcd.scratch import scratch
 from hubops.errors import Permanent
 
 

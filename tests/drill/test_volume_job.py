@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hubops.config.backup import VolumeDrillConfig
-from hubops.drill.volume_job import Read, job, result, script
+from hubops.drill.volumes.job import Read, job, result, script
 from tests.drill.pods import moved
 
 EMPTY = hashlib.sha256(b"").hexdigest()

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from hubops.backup.snapshots import SIZE, Snapshot
-from hubops.backup.volume_retention import doubted, proven
-from hubops.backup.volume_run import recorded
+from hubops.backup.volumes.retention import doubted, proven
+from hubops.backup.volumes.run import recorded
+from hubops.backup.volumes.snapshots import SIZE, Snapshot
 from hubops.config.backup import VolumeBackupConfig, VolumeDrillConfig
-from hubops.drill.volume_due import restored_before, turns
-from hubops.drill.volume_proof import failure, proof_of
-from hubops.drill.volume_restore import Came
+from hubops.drill.volumes.due import restored_before, turns
+from hubops.drill.volumes.proof import failure, proof_of
+from hubops.drill.volumes.restore import Came
 from hubops.errors import Permanent
 from hubops.model.backup import Proof, Run, VolumeSnapshotRecord
 

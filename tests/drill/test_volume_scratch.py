@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hubops.backup.snapshots import CLASS, DRILL, DRILL_OF, MODE, SIZE
-from hubops.drill.volume_scratch import Scratch
+from hubops.backup.volumes.snapshots import CLASS, DRILL, DRILL_OF, MODE, SIZE
+from hubops.drill.volumes.scratch import Scratch
 from hubops.errors import Permanent
 from tests.drill.test_volume_proof import SNAPSHOT
 

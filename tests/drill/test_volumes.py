@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from hubops.backup import snapshots
+from hubops.backup.volumes import snapshots
 from hubops.config import Duration
 from hubops.config.backup import VolumeDrillConfig
-from hubops.drill import volume_scratch, volumes
-from hubops.drill.volume_job import job
+from hubops.drill.volumes import drill as volumes
+from hubops.drill.volumes import scratch as volume_scratch
+from hubops.drill.volumes.job import job
 from hubops.errors import ConfigError, SourceError, UsageError
 from hubops.model.backup import Proof, Run
 from tests.backup.claims_world import World, account
@@ -179,7 +180,7 @@ def test_what_the_driver_says_is_the_reason_and_nothing_is_left(world: World) ->
 
 
 def test_a_pod_that_the_cluster_refuses_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hubops.drill.volume_restore._PODLESS", 1.0)
+    monkeypatch.setattr("hubops.drill.volumes.restore._PODLESS", 1.0)
     backed_up(world, "data")
     policy = f"no-pods-{world.space}"
     rules = {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from hubops.clients.kube.client import KubeClient
-from hubops.drill import volume_scratch, volumes
+from hubops.drill.volumes import drill as volumes
+from hubops.drill.volumes import scratch as volume_scratch
 from tests.backup.claims_world import Told, World, hears
 from tests.drill.pods import Pods, pods_end
 from tests.drill.test_volumes import assert_nothing_is_left, backed_up

@@ -14,15 +14,15 @@ import msgspec
 import pyrage
 
 from hubops import __version__
-from hubops.backup.copies import Copies
-from hubops.backup.journal import Journal
-from hubops.backup.seal import seal
+from hubops.backup.etcd.copies import Copies
+from hubops.backup.etcd.seal import seal
 from hubops.clients import age
 from hubops.clients.etcd import Etcdctl, Etcdutl
 from hubops.clients.retry import Deadline
 from hubops.config import Config
 from hubops.config.backup import BackupConfig, DrillConfig, EtcdBackupConfig, EtcdDrillConfig, StoreConfig
-from hubops.drill.etcd import drill
+from hubops.drill.etcd.drill import drill
+from hubops.journal.journal import Journal
 from hubops.model.backup import Copy, EtcdState, Run
 from tests.testbed import build
 from tests.testbed.etcd import Access, encode

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from hubops.backup.volume_run import recorded
+from hubops.backup.volumes.run import recorded
 from hubops.config.backup import VolumeBackupConfig
 from hubops.model.backup import Difference, Proof, VolumeSnapshotRecord
 from hubops.report.volumes_protocol import protocol

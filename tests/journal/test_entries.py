@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubops.backup.entries import KEPT, LABEL, MAP_BYTES, RUN_BYTES, bounded, decode, encode, read
+from hubops.journal.entries import KEPT, LABEL, MAP_BYTES, RUN_BYTES, bounded, decode, encode, read
 from hubops.model.backup import Difference, Proof, Run, VolumeSnapshotRecord
 from tests.backup.runs import NOON, run
 

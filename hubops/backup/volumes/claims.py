@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from hubops.backup.snapshots import API, CLASS, DRILL, MODE, SIZE
+from hubops.backup.volumes.snapshots import API, CLASS, DRILL, MODE, SIZE
 from hubops.clients.kube.writer import KubeWriter
 from hubops.config.backup import VolumeBackupConfig
 from hubops.errors import ConfigError

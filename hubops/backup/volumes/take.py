@@ -16,12 +16,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from hubops.backup import interrupts, snapshots
-from hubops.backup.claims import Claim, Left, choose
-from hubops.backup.journal import Journal
-from hubops.backup.snapshots import Snapshot
-from hubops.backup.volume_retention import droppable
-from hubops.backup.volume_run import outcome_of, recorded, run_id
+from hubops.backup import interrupts
+from hubops.backup.volumes import snapshots
+from hubops.backup.volumes.claims import Claim, Left, choose
+from hubops.backup.volumes.retention import droppable
+from hubops.backup.volumes.run import outcome_of, recorded, run_id
+from hubops.backup.volumes.snapshots import Snapshot
 from hubops.clients.kube import lease
 from hubops.clients.kube.errors import AlreadyExists, NotServed
 from hubops.clients.kube.writer import KubeWriter
@@ -29,6 +29,7 @@ from hubops.clients.retry import Deadline
 from hubops.config import Config
 from hubops.config.backup import VolumeBackupConfig
 from hubops.errors import ConfigError, HubopsError, Locked, Permanent, SourceError
+from hubops.journal.journal import Journal
 from hubops.model.backup import Run, VolumeSnapshotRecord
 from hubops.model.quantity import human_bytes, human_duration
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import msgspec
 
-from hubops.backup.entries import KINDS, LABEL, NAMESPACE, bounded, decode, encode, map_name, newest_first
-from hubops.backup.spool import Spool
 from hubops.clients.kube import lease
 from hubops.clients.kube.errors import AlreadyExists, Conflict
 from hubops.clients.kube.writer import KubeWriter
 from hubops.errors import ClusterUnreachable, Permanent, Retryable, SourceError
+from hubops.journal.entries import KINDS, LABEL, NAMESPACE, bounded, decode, encode, map_name, newest_first
+from hubops.journal.spool import Spool
 from hubops.model.backup import Kind, Recorded, Run
 
 _AWAY = (SourceError, ClusterUnreachable)

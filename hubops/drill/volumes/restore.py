@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hubops.backup import snapshots
-from hubops.backup.snapshots import API, CLASS, MODE, Snapshot
+from hubops.backup.volumes import snapshots
+from hubops.backup.volumes.snapshots import API, CLASS, MODE, Snapshot
 from hubops.clients.kube.errors import AlreadyExists
 from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
 from hubops.config.backup import VolumeDrillConfig
-from hubops.drill import volume_scratch
-from hubops.drill.volume_job import job
-from hubops.drill.volume_scratch import NAME, Scratch
+from hubops.drill.volumes import scratch as volume_scratch
+from hubops.drill.volumes.job import job
+from hubops.drill.volumes.scratch import NAME, Scratch
 from hubops.errors import Permanent
 from hubops.model.quantity import human_duration
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from hubops import __version__
 from hubops.backup import interrupts
-from hubops.backup.copies import Copies, Damaged, Found, cluster_name
-from hubops.backup.journal import Journal
-from hubops.backup.promises import promised
-from hubops.backup.workplace import Workplace, here
+from hubops.backup.etcd.copies import Copies, Damaged, Found, cluster_name
+from hubops.backup.etcd.workplace import Workplace, here
 from hubops.clients.etcd import Etcdutl
 from hubops.config import Config
 from hubops.config.backup import EtcdBackupConfig
 from hubops.errors import HubopsError, Locked, Permanent, SourceError, UsageError
+from hubops.journal.journal import Journal
+from hubops.journal.promises import promised
 from hubops.model.backup import Copy, Run
 
 Say = Callable[[str, str], None]

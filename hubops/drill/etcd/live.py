@@ -9,9 +9,9 @@ from hubops.clients.etcd import Etcdctl
 from hubops.clients.etcd_keys import AllKeys, Endpoint, Header, newest
 from hubops.clients.retry import Deadline
 from hubops.config.backup import EtcdBackupConfig
-from hubops.drill.compare import Comparison
-from hubops.drill.compare import compare as compare_keys
-from hubops.drill.restored import Restored
+from hubops.drill.etcd.compare import Comparison
+from hubops.drill.etcd.compare import compare as compare_keys
+from hubops.drill.etcd.restored import Restored
 from hubops.errors import HubopsError, Permanent, SourceError
 from hubops.model.backup import Copy
 from hubops.model.etcd_keys import Entry, Names

@@ -9,11 +9,11 @@ from pathlib import Path
 from hubops.clients.kube.counts import Counts
 from hubops.clients.retry import Deadline
 from hubops.config import KubernetesConfig
-from hubops.drill import servers
-from hubops.drill.compare import Comparison
-from hubops.drill.listing import Listing, list_all
-from hubops.drill.restored import Restored, Step
-from hubops.drill.scratch import Scratch
+from hubops.drill.etcd import servers
+from hubops.drill.etcd.compare import Comparison
+from hubops.drill.etcd.listing import Listing, list_all
+from hubops.drill.etcd.restored import Restored, Step
+from hubops.drill.etcd.scratch import Scratch
 from hubops.errors import Permanent
 
 _START = 300.0  # seconds that it has to be ready

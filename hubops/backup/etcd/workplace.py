@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from hubops.backup.copies import Copies, cluster_name, record
+from hubops.backup.etcd.copies import Copies, cluster_name, record
 from hubops.clients.store import Store
 from hubops.config import Config
 from hubops.config.backup import StoreConfig

@@ -19,12 +19,11 @@ from pathlib import Path
 import msgspec
 
 from hubops import __version__
-from hubops.backup import interrupts, lineage, pruning, retention
-from hubops.backup.copies import Copies, cluster_name
-from hubops.backup.journal import Journal
-from hubops.backup.promises import promised
-from hubops.backup.seal import Sealed, seal
-from hubops.backup.workplace import Workplace
+from hubops.backup import interrupts, retention
+from hubops.backup.etcd import lineage, pruning
+from hubops.backup.etcd.copies import Copies, cluster_name
+from hubops.backup.etcd.seal import Sealed, seal
+from hubops.backup.etcd.workplace import Workplace
 from hubops.clients import age
 from hubops.clients.etcd import Etcdctl, Etcdutl, Status
 from hubops.clients.kube import lease
@@ -33,6 +32,8 @@ from hubops.clients.retry import Deadline
 from hubops.config import Config, Duration
 from hubops.config.backup import EtcdBackupConfig, Keep
 from hubops.errors import ConfigError, HubopsError, Locked, Permanent, SourceError
+from hubops.journal.journal import Journal
+from hubops.journal.promises import promised
 from hubops.model.backup import Copy, EtcdState, Outcome, Run
 from hubops.model.quantity import human_bytes
 

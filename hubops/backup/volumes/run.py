@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from hubops import __version__
-from hubops.backup.promises import promised
 from hubops.config.backup import VolumeBackupConfig
+from hubops.journal.promises import promised
 from hubops.model.backup import Action, Outcome, Run, VolumeSnapshotRecord
 
 

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from hubops.backup import snapshots
-from hubops.backup.claims import choose
-from hubops.backup.snapshots import Snapshot
+from hubops.backup.volumes import snapshots
+from hubops.backup.volumes.claims import choose
+from hubops.backup.volumes.snapshots import Snapshot
 from hubops.clients.kube.writer import KubeWriter
 from hubops.config.backup import VolumeBackupConfig
 from hubops.model.kube.kinds import BY_PLURAL

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from hubops.backup import journal as journal_module
-from hubops.backup.entries import KEPT, LABEL, encode
-from hubops.backup.journal import Journal
-from hubops.backup.spool import Spool
 from hubops.clients.kube import lease
 from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
 from hubops.config import KubernetesConfig
+from hubops.journal import journal as journal_module
+from hubops.journal.entries import KEPT, LABEL, encode
+from hubops.journal.journal import Journal
+from hubops.journal.spool import Spool
 from tests.backup.runs import run
 from tests.testbed.bed import Testbed
 

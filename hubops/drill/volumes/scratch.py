@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from hubops.backup.snapshots import API, DRILL, DRILL_OF, MANAGED, MODE, SIZE, Snapshot
+from hubops.backup.volumes.snapshots import API, DRILL, DRILL_OF, MANAGED, MODE, SIZE, Snapshot
 from hubops.clients.kube.errors import AlreadyExists, NotServed
 from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline

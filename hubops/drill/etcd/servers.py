@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hubops.clients.retry import Deadline
-from hubops.drill.certificates import Certificates
-from hubops.drill.scratch import Program, Scratch
+from hubops.drill.etcd.certificates import Certificates
+from hubops.drill.etcd.scratch import Program, Scratch
 from hubops.errors import Permanent, UsageError
 from hubops.model.text import inert
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import msgspec
 
-from hubops.backup.snapshots import SIZE, Snapshot
+from hubops.backup.volumes.snapshots import SIZE, Snapshot
 from hubops.config.backup import VolumeDrillConfig
-from hubops.drill.volume_job import Read, result
-from hubops.drill.volume_restore import Came
+from hubops.drill.volumes.job import Read, result
+from hubops.drill.volumes.restore import Came
 from hubops.errors import Permanent
 from hubops.model.backup import Difference, Proof
 from hubops.model.quantity import human_bytes, size_in_bytes

@@ -11,23 +11,24 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from hubops.backup import interrupts, snapshots
-from hubops.backup.journal import Journal
-from hubops.backup.snapshots import Snapshot
-from hubops.backup.volume_run import recorded
-from hubops.backup.volumes import Say
+from hubops.backup import interrupts
+from hubops.backup.volumes import snapshots
+from hubops.backup.volumes.run import recorded
+from hubops.backup.volumes.snapshots import Snapshot
+from hubops.backup.volumes.take import Say
 from hubops.clients.kube import lease
 from hubops.clients.kube.errors import NotServed
 from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
 from hubops.config import Config
 from hubops.config.backup import VolumeBackupConfig
-from hubops.drill import volume_scratch
-from hubops.drill.volume_due import due, restored_before
-from hubops.drill.volume_proof import Used, failure, proof_of
-from hubops.drill.volume_restore import Restore, restored
-from hubops.drill.volume_scratch import Scratch
+from hubops.drill.volumes import scratch as volume_scratch
+from hubops.drill.volumes.due import due, restored_before
+from hubops.drill.volumes.proof import Used, failure, proof_of
+from hubops.drill.volumes.restore import Restore, restored
+from hubops.drill.volumes.scratch import Scratch
 from hubops.errors import HubopsError, Locked, Permanent, UsageError
+from hubops.journal.journal import Journal
 from hubops.model.backup import Outcome, Run, VolumeSnapshotRecord
 from hubops.model.quantity import human_duration
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from hubops.backup.entries import KINDS
+from hubops.journal.entries import KINDS
 from hubops.model.backup import Kind, Unreadable
 
 _SUFFIX = ".json"

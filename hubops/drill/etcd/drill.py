@@ -16,20 +16,20 @@ from pathlib import Path
 
 from hubops import __version__
 from hubops.backup import interrupts
-from hubops.backup.copies import Copies
-from hubops.backup.journal import Journal
-from hubops.backup.lineage import history
-from hubops.backup.promises import promised
+from hubops.backup.etcd.copies import Copies
+from hubops.backup.etcd.lineage import history
 from hubops.clients import age
 from hubops.clients.retry import Deadline
 from hubops.config import Config
 from hubops.config.backup import EtcdBackupConfig
-from hubops.drill import api_server, live, servers
-from hubops.drill.compare import Comparison
-from hubops.drill.listing import Listing
-from hubops.drill.restored import Restored, restore
-from hubops.drill.scratch import Scratch, scratch
+from hubops.drill.etcd import api_server, live, servers
+from hubops.drill.etcd.compare import Comparison
+from hubops.drill.etcd.listing import Listing
+from hubops.drill.etcd.restored import Restored, restore
+from hubops.drill.etcd.scratch import Scratch, scratch
 from hubops.errors import ConfigError, HubopsError, Locked, Permanent, UsageError
+from hubops.journal.journal import Journal
+from hubops.journal.promises import promised
 from hubops.model.backup import Copy, Outcome, Proof, Run
 from hubops.model.etcd_keys import Names
 

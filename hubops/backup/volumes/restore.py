@@ -9,9 +9,9 @@ from datetime import datetime
 
 import msgspec
 
-from hubops.backup import snapshots
-from hubops.backup.claim_users import User, users
-from hubops.backup.snapshots import CLASS, MODE, SIZE, Snapshot
+from hubops.backup.volumes import snapshots
+from hubops.backup.volumes.claim_users import User, users
+from hubops.backup.volumes.snapshots import CLASS, MODE, SIZE, Snapshot
 from hubops.clients.kube.errors import NotServed
 from hubops.clients.kube.writer import KubeWriter, Manifest
 from hubops.errors import UsageError

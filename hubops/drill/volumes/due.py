@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 
-from hubops.backup.snapshots import Snapshot
+from hubops.backup.volumes.snapshots import Snapshot
 from hubops.clients.kube.writer import KubeWriter
 from hubops.errors import Permanent, UsageError
 from hubops.model.backup import Run

@@ -11,10 +11,10 @@ from hubops.clients.etcd import Etcdctl, Etcdutl
 from hubops.clients.etcd_keys import AllKeys, Endpoint, newest
 from hubops.clients.retry import Deadline
 from hubops.config.backup import EtcdBackupConfig
-from hubops.drill import certificates, servers
-from hubops.drill.certificates import Certificates
-from hubops.drill.compare import Comparison, compare
-from hubops.drill.scratch import Scratch
+from hubops.drill.etcd import certificates, servers
+from hubops.drill.etcd.certificates import Certificates
+from hubops.drill.etcd.compare import Comparison, compare
+from hubops.drill.etcd.scratch import Scratch
 from hubops.errors import Permanent, SourceError
 from hubops.model.backup import Copy
 from hubops.model.etcd_keys import Names

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from hubops.backup import snapshots
 from hubops.backup.retention import dropped
-from hubops.backup.snapshots import Snapshot
+from hubops.backup.volumes import snapshots
+from hubops.backup.volumes.snapshots import Snapshot
 from hubops.clients.kube.writer import KubeWriter
 from hubops.config.backup import VolumeBackupConfig
 from hubops.model.backup import Run, VolumeSnapshotRecord

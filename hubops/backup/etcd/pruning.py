@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hubops.backup.copies import Copies
-from hubops.backup.journal import Journal
+from hubops.backup.etcd.copies import Copies
 from hubops.backup.retention import dropped
 from hubops.config.backup import Keep
+from hubops.journal.journal import Journal
 from hubops.model.backup import Copy, Run
 
 

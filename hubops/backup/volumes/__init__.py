@@ -1,0 +1,1 @@
+"""Snapshots of claims: taken, listed, pruned; and the plan of a restore."""

@@ -1,0 +1,1 @@
+"""A claim, restored from its newest snapshot into a scratch namespace and read."""
