@@ -17,7 +17,8 @@ TOGETHER = {
     "faults": ("tests/testbed/test_faults", "tests/testbed/test_runbook"),
     "bootstrap": ("tests/bootstrap/test_", "tests/bootstrap/gates/"),
     "stack": ("tests/stack/",),
-    "node": ("tests/testbed/node/",),
+    "node": ("tests/testbed/node/", "tests/drill/test_volumes_on_a_node"),
+    "whole platform": ("tests/bootstrap/platform/",),
 }
 
 
