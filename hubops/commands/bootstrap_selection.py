@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -74,9 +74,8 @@ def prepare(
 
     stack, folder = options.stack()
     config = options.config()
-    site = complete(config, options.settings_file())
+    site = complete(config, options.settings_file(), cast(tuple[Part, ...], parts))
     order = chosen(stack, site, Choice(only=names, skip=skip, start=start, parts=parts))
-    site = replace(site, parts=(*site.parts, *(cast(Part, part) for part in parts if part not in site.parts)))
     components = [render(stack, folder, site, name) for name in order]
     for each in components:
         list(each.objects())

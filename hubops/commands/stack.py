@@ -75,7 +75,8 @@ def rendered(options: Options, component: str | None, just: str | None, into: Pa
     stack, folder = options.stack()
     if component and component not in stack.components:
         raise UsageError(f"there is no component {component!r}; components are {', '.join(stack.components)}")
-    site = complete(options.config(), options.settings_file())
+    part = stack.components[component].part if component else None
+    site = complete(options.config(), options.settings_file(), [part] if part else [])
     wanted = {component} if component else set(render.wanted(stack, site))
     for name in in_order(stack):
         if name in wanted:

@@ -6,7 +6,7 @@ import functools
 import ipaddress
 import re
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,9 +109,13 @@ class Site:
         return next(iter(self.applications))
 
 
-def complete(config: Config, origin: str) -> Site:
-    """The settings of *config* for the stack. Raises ConfigError that names *origin* and everything that is missing."""
-    platform = config.platform
+def complete(config: Config, origin: str, also: Iterable[Part] = ()) -> Site:
+    """The settings of *config* for the stack, with the parts *also* beside those that it names.
+
+    Raises ConfigError that names *origin* and everything that is missing, for those parts, too.
+    """
+    parts = tuple(dict.fromkeys([*config.platform.parts, *also]))
+    platform = msgspec.structs.replace(config.platform, parts=parts)
     problems = [f"  platform.{shown(key)}: {what}" for key, what in _problems(platform)]
     if not config.cluster:
         problems.insert(0, "  cluster: is missing; write the cluster's name, as alerts and backups shall carry it")

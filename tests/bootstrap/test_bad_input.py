@@ -25,6 +25,7 @@ FLAGS = {
     ("--skip", "walls"): "--skip walls: there is none of that name; there are namespaces, paint",
     ("--from", "walls"): "--from walls: there is none of that name",
     ("--with", "isti"): "--with isti: there is none of that name; did you mean istio?",
+    ("--with", "external-secrets"): "platform.secret_store.vault: is missing; cloud is none: write the URL of a Vault",
     ("--repo", "chart=https://mirror.example.com"): "the stack has no repository 'chart'; it has charts",
     ("--repo", "charts=mirror.example.com"): "write NAME=URL, the URL with https:// or oci://",
     ("--helm", "no-such-helm"): "no-such-helm is not on PATH; charts are installed with Helm 3.12 or newer",

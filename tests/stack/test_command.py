@@ -85,6 +85,15 @@ def test_what_is_shown_looks_as_if_written_by_hand(site: str, stack_file: str) -
             assert not re.search(r"(?m)^( *#.{20,})\n+\1$", file.text), file.path
 
 
+def test_a_component_of_a_part_that_the_site_does_not_want() -> None:
+    """What the part needs of the settings is asked for before anything is rendered."""
+    done = stack("render", "secret-store", site="none")
+    assert done.returncode == 64
+    assert done.stdout == ""
+    assert "platform.secret_store.vault: is missing; cloud is none: write the URL of a Vault" in done.stderr
+    assert "PeerAuthentication" in stack("render", "mesh", site="none").stdout
+
+
 def test_a_component_that_does_not_exist() -> None:
     done = stack("render", "certmanager")
     assert done.returncode == 64
