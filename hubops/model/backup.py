@@ -56,6 +56,13 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.recipients)
 
 
+class CertificateEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate between hubops and an etcd, and when it ends."""
+
+    of: str  # serving certificate of https://10.0.0.1:2379
+    not_after: Moment
+
+
 class VolumeSnapshotRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One claim in one run."""
 
@@ -125,6 +132,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     hubops_version: str
     promised: Promised
     copy: Copy | None = None  # of etcd
+    certificates: tuple[CertificateEnd, ...] = ()  # of etcd's members and of its clients, as the backup saw them
     store: str | None = None  # the URL of the store that holds it, without credentials; None: no off-site copy
     volumes: tuple[VolumeSnapshotRecord, ...] = ()
     volumes_left_out: int = 0  # more of them than the journal has room for; those that were ready are left out first

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import pyrage
 import pytest
+from cryptography import x509
 
 from hubops.backup.etcd import take as etcd
 from hubops.backup.etcd.copies import record
@@ -104,6 +105,26 @@ def test_a_backup_is_off_site_and_here_encrypted_and_recorded(
     assert (tmp_path / "back.db").stat().st_mode & 0o777 == 0o600
     restore = ["etcdutl", "snapshot", "restore", str(tmp_path / "back.db"), "--data-dir", str(tmp_path / "data")]
     assert subprocess.run(restore, capture_output=True, check=False).returncode == 0
+
+
+def ends(path: Path) -> datetime:
+    return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+
+
+def test_it_is_told_when_certificates_end_also_where_they_end_the_backup(site: Site, tmp_path: Path) -> None:
+    access = site.access
+    client, ca, serving = site.take().certificates
+    assert (client.of, client.not_after) == (f"client certificate {access.cert}", ends(access.cert))
+    assert (ca.of, ca.not_after) == (f"CA {access.ca}", ends(access.ca))
+    assert serving.of == f"serving certificate of {access.endpoint}"
+    assert timedelta(days=364) < serving.not_after - datetime.now(UTC) < timedelta(days=366)
+    foreign = Authority(tmp_path / "foreign").sign("root")
+    site.settings |= {"cert_file": str(foreign.certificate), "key_file": str(foreign.key)}
+    run = site.take()
+    assert run.outcome == "failed"
+    assert (run.certificates[0].of, run.certificates[0].not_after) == (
+        f"client certificate {foreign.certificate}", ends(foreign.certificate),
+    )  # fmt: skip
 
 
 def test_nobody_else_can_read_what_is_kept(site: Site) -> None:

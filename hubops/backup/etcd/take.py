@@ -24,7 +24,7 @@ from hubops.backup.etcd import lineage, pruning
 from hubops.backup.etcd.copies import Copies, cluster_name
 from hubops.backup.etcd.seal import Sealed, seal
 from hubops.backup.etcd.workplace import Workplace
-from hubops.clients import age
+from hubops.clients import age, etcd_certificates
 from hubops.clients.etcd import Etcdctl, Etcdutl, Status
 from hubops.clients.kube import lease
 from hubops.clients.kube.writer import KubeWriter
@@ -34,7 +34,7 @@ from hubops.config.backup import EtcdBackupConfig, Keep
 from hubops.errors import ConfigError, HubopsError, Locked, Permanent, SourceError
 from hubops.journal.journal import Journal
 from hubops.journal.promises import promised
-from hubops.model.backup import Copy, EtcdState, Outcome, Run
+from hubops.model.backup import CertificateEnd, Copy, EtcdState, Outcome, Run
 from hubops.model.quantity import human_bytes
 
 Say = Callable[[str, str], None]
@@ -111,6 +111,7 @@ class _Backup:
     copies: Copies | None  # off-site
     deadline: Deadline
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    certificates: tuple[CertificateEnd, ...] = ()
     copy: Copy | None = None  # once it is somewhere that a restore can take it from
     off_site: bool = False
     alarm: bool = False
@@ -170,6 +171,7 @@ class _Backup:
 
     def _ask(self) -> Status:
         self.say(_NAME, "asking its endpoints")
+        self.certificates = etcd_certificates.ends(self.settings)  # before one that has ended ends the run
         status = self.etcdctl.first()
         self._missing_leader(status)
         return status
@@ -311,6 +313,7 @@ class _Backup:
             hubops_version=__version__,
             promised=promised(self.settings.objectives),
             copy=self.copy,
+            certificates=self.certificates,
             store=self.copies.url if self.copies and self.off_site else None,
         )
         if problem := self.journal.record(run):

@@ -30,6 +30,7 @@ from hubops.engine.probes.deletions import pod_stuck_terminating
 from hubops.engine.probes.deployments import deployment_unavailable
 from hubops.engine.probes.deployments_rollout import rollout_stuck
 from hubops.engine.probes.dns import coredns_errors
+from hubops.engine.probes.etcd_certificates import etcd_certificate_expires
 from hubops.engine.probes.evictions import pod_evicted
 from hubops.engine.probes.exporters import kube_state_metrics_missing, node_exporter_missing
 from hubops.engine.probes.hosts import host_certificate_invalid, host_not_answering
@@ -92,6 +93,7 @@ PROBES: dict[str, Probe] = {
     "daemonset_misscheduled": daemonset_misscheduled,
     "daemonset_short": daemonset_short,
     "deployment_unavailable": deployment_unavailable,
+    "etcd_certificate_expires": etcd_certificate_expires,
     "finalizer_stuck": finalizer_stuck,
     "host_certificate_invalid": host_certificate_invalid,
     "host_dns_wrong": host_dns_wrong,
