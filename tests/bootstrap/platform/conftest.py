@@ -9,7 +9,7 @@ import pytest
 
 from hubops.errors import Exit
 from tests.bootstrap.platform.cluster import Completed, Platform, control_plane
-from tests.bootstrap.platform.state import State, releases, stored
+from tests.bootstrap.platform.state import State, differences, releases, stored
 from tests.bootstrap.repository import served
 from tests.testbed import network
 from tests.testbed.process import poll
@@ -65,7 +65,7 @@ def destroyed(used: Platform) -> Completed:
 
 
 @pytest.fixture(scope="package")
-def new(platform: Platform, destroyed: Completed) -> Platform:
+def new(platform: Platform, before: State, destroyed: Completed) -> Platform:
     """The cluster as it was before, without what a destroy leaves."""
     api = platform.bed.api
     for each in api.list("Namespace"):
@@ -77,9 +77,5 @@ def new(platform: Platform, destroyed: Completed) -> Platform:
             for field in each["metadata"]["managedFields"]
         ):
             api.delete({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", **each})
-    poll(
-        lambda: not any(each["metadata"]["name"] == "monitoring" for each in api.list("Namespace")),
-        "namespaces gone",
-        90,
-    )
+    poll(lambda: not differences(before, stored(api)), "the cluster as it was before", 90)
     return platform

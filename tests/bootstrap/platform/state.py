@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tests.testbed.api import Api, ApiError, concurrently
@@ -21,6 +22,8 @@ _NOTES = ("deployment.kubernetes.io/revision", "deprecated.daemonset.template.ge
           "volume.beta.kubernetes.io/storage-provisioner")  # fmt: skip
 _CHOSEN = ("clusterIP", "clusterIPs", "healthCheckNodePort", "volumeName")
 _RELEASE = "helm.sh/release.v1"
+#: The Prometheus Operator names each file of rules in its ConfigMaps after the uid of the PrometheusRule.
+_UID = re.compile(r"-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=\.yaml$)")
 
 
 def stored(api: Api) -> State:
@@ -95,6 +98,8 @@ def _cleared(item: Object) -> Object:
     rest = {key: value for key, value in item.items() if key not in ("metadata", "status")}
     if "data" in rest and "type" in rest:
         rest["data"] = sorted(rest["data"])
+    elif isinstance(rest.get("data"), dict):
+        rest["data"] = {_UID.sub("", key): value for key, value in rest["data"].items()}
     if isinstance(rest.get("spec"), dict):
         rest["spec"] = {key: value for key, value in rest["spec"].items() if key not in _CHOSEN}
         for port in rest["spec"].get("ports", []) if isinstance(rest["spec"].get("ports"), list) else []:
