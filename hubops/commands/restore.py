@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EPILOG = """\b
 Examples:
   hubops restore plan etcd
-  hubops restore plan etcd --initial-cluster cp-1=https://10.0.0.1:2380,cp-2=https://10.0.0.2:2380
+  hubops restore plan etcd --initial-cluster cp-1=https://10.0.0.1:2380
   hubops restore fetch etcd --identity key.txt --to /root/etcd.db
   hubops restore plan volume shop/data-db-0
 """

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,6 +147,8 @@ class Platform:
             self.bed.api.apply(stateful_set(namespace, name, f"registry.k8s.io/{name}:1.0", 1, "10Gi", port=port))
             self.bed.api.apply(service(namespace, name, {"app": name}, port, clusterIP="None"))
         poll(self._applications_ready, "the applications ready", 60)
+        lines = [(time.time(), "level=info msg=ready")]
+        self.bed.stack.log(({"namespace": namespace, "app": name}, lines) for name in APPLICATIONS)
 
     def _applications_ready(self) -> bool:
         found = [*self.bed.api.list("Deployment", "llm-analytics"), *self.bed.api.list("StatefulSet", "llm-analytics")]
