@@ -18,15 +18,18 @@ _LONGEST = 24 * 3600.0
 _PATIENCE = Duration(seconds=10)  # for one request
 
 
-def journal(config: Config) -> Journal:
-    """The journal of the cluster that *config* names; records wait in a folder here where there is no way to it."""
+def journal(config: Config, longest: float = _LONGEST) -> Journal:
+    """The journal of the cluster that *config* names; records wait in a folder here where there is no way to it.
+
+    *longest* is the seconds that all it is asked may take.
+    """
     from hubops.clients.kube.writer import KubeWriter
     from hubops.clients.retry import Deadline
     from hubops.journal.journal import Journal
 
     timeout = min(config.kubernetes.timeout, _PATIENCE)
     try:
-        cluster = KubeWriter(msgspec.structs.replace(config.kubernetes, timeout=timeout), deadline=Deadline(_LONGEST))
+        cluster = KubeWriter(msgspec.structs.replace(config.kubernetes, timeout=timeout), deadline=Deadline(longest))
         cluster.attempts = 2  # what cannot be delivered waits: a backup does not, least when its cluster is in trouble
     except HubopsError:
         cluster = None  # no kubeconfig here, or none that can be used: a drill may run where the cluster is unknown

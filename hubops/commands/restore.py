@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hubops.commands import journaled
 from hubops.commands.options import ACCESS, CONFIG, Options, with_options
 from hubops.config import Config
 from hubops.errors import ConfigError, Exit, SourceError, UsageError
@@ -29,8 +30,15 @@ Examples:
 """
 #: Seconds that a copy may take to arrive.
 _LONGEST = 6 * 3600.0
+#: Seconds that the journal of the cluster may take to answer: it may be the one that is lost.
+_JOURNAL = 10.0
 AS = click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
-COPY = click.option("--copy", "wanted", metavar="ID", help="This copy.  [default: the newest in the store]")
+COPY = click.option(
+    "--copy",
+    "wanted",
+    metavar="ID",
+    help="This copy.  [default: the newest that was not found damaged]",
+)
 
 
 @click.group(epilog=EPILOG)
@@ -115,7 +123,7 @@ def fetch_etcd(options: Options, to: Path, wanted: str | None, identities: tuple
     if not to.absolute().parent.is_dir():
         raise UsageError(f"--to {to}: there is no folder {to.parent}")
     copies = Copies.of(config, deadline=Deadline(_LONGEST))
-    copy = _wanted(copies, wanted)
+    copy = _wanted(config, copies, wanted)
     copies.fetch(copy, identities or config.drill.identity_files, to)
     click.echo(
         f"{to}: {copy.id} of {copy.taken_at:%Y-%m-%d %H:%M} UTC, revision {copy.etcd.revision}, all checksums match"
@@ -151,19 +159,44 @@ def _copy(config: Config, wanted: str | None) -> tuple[Copy, str]:
     from hubops.clients.retry import Deadline
 
     copies = Copies.of(config, deadline=Deadline(config.deadline.total_seconds()))
-    return _wanted(copies, wanted), copies.url
+    return _wanted(config, copies, wanted), copies.url
 
 
-def _wanted(copies: Copies, wanted: str | None) -> Copy:
-    """The copy with that id, or the newest. What else in the store cannot be read is said, and hinders nothing."""
+def _wanted(config: Config, copies: Copies, wanted: str | None) -> Copy:
+    """The copy with that id, or the newest that is not known to be damaged. What else in the store cannot be read is
+    said, and hinders nothing.
+    """
     found = copies.found()
     for problem in found.unreadable:
         click.echo(f"hubops: {inert(problem, limit=400)}", err=True)
-    copy = next((each for each in found.copies if wanted in (None, each.id)), None)
-    if copy is None:
+    fitting = [each for each in found.copies if wanted in (None, each.id)]
+    if not fitting:
         which = f"no copy {wanted!r}" if wanted else "no copy of etcd"
         raise UsageError(f"{copies.url} has {which}: 'hubops backup etcd list' shows what there is")
+    damaged = _damaged(config)
+    copy = next((each for each in fitting if each.id not in damaged), fitting[0])
+    for each in fitting[: fitting.index(copy) + 1]:
+        if each.id in damaged:
+            click.echo(f"hubops: {each.id} was found damaged: {inert(damaged[each.id], limit=400)}", err=True)
     return copy
+
+
+def _damaged(config: Config) -> dict[str, str]:
+    """The copies that their newest verification found damaged, and what it said, as far as the journal can be read: it
+    is in the cluster that may be lost.
+    """
+    found: dict[str, str] = {}
+    recorded, problem = journaled.journal(config, _JOURNAL).recorded()
+    if problem:
+        click.echo(f"hubops: whether a copy was found damaged is not known: {inert(problem, limit=400)}", err=True)
+    for run in reversed(recorded.runs):
+        if run.action != "verify" or run.copy is None:
+            continue
+        if run.alarm and run.copy.id in (run.reason or ""):
+            found[run.copy.id] = run.reason or ""
+        elif run.outcome == "succeeded":
+            found.pop(run.copy.id, None)
+    return found
 
 
 def _print(found: Plan, output: str) -> int:

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from hubops.backup.etcd.restore import BUMP, members
+from hubops.backup.etcd.verify import verify
 from hubops.config import Config
 from hubops.config.backup import StoreConfig
 from hubops.errors import UsageError
+from hubops.journal.journal import Journal
 from hubops.model.backup import Copy
 from tests.backup.etcd_backup import Site
 from tests.testbed import build
@@ -184,3 +186,28 @@ def test_members_of_both_address_families() -> None:
     four, six = members("a=https://10.0.0.1:2380, b=https://[fd00::1]:2380")
     assert (four.client, six.client) == ("https://10.0.0.1:2379", "https://[fd00::1]:2379")
     assert (four.host, six.host) == ("10.0.0.1", "fd00::1")
+
+
+def test_a_copy_that_was_found_damaged_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{build.search_path('etcd-tools')}:{os.environ['PATH']}")
+    cluster, store = EtcdCluster.start(tmp_path / "etcd"), tmp_path / "store"
+    store.mkdir()
+    try:
+        put(cluster, "/registry/configmaps/default/one", "1")
+        site = Site(tmp_path / "site", cluster.access, store=StoreConfig(url=f"file://{store}"))
+        good, bad = site.take().copy, site.take().copy
+        assert good
+        assert bad
+        file = store / "test" / "etcd" / bad.file
+        file.write_bytes(file.read_bytes()[:-1] + b"!")
+        waiting = Journal(None, tmp_path / "site" / "hubops" / "spool")  # as hubops itself has it without a cluster
+        assert verify(site.config(), waiting, say=lambda *_: None).alarm
+        command = [sys.executable, "-m", "hubops.cli", "restore", "plan", "etcd", "--config", str(site.settings_file())]
+        chosen = subprocess.run(command, capture_output=True, text=True, check=True)
+        asked = subprocess.run([*command, "--copy", bad.id], capture_output=True, text=True, check=True)
+    finally:
+        cluster.end()
+    assert f"from {good.id}" in chosen.stdout
+    assert f"{bad.id} was found damaged: " in chosen.stderr
+    assert f"from {bad.id}" in asked.stdout
+    assert f"{bad.id} was found damaged: " in asked.stderr
