@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +32,11 @@ PROMISED: dict[Kind, Promised] = {
 
 
 @pytest.fixture
-def journal(writer: KubeWriter, tmp_path: Path) -> Iterator[Journal]:
-    yield Journal(writer, tmp_path)
+def journal(writer: KubeWriter, tmp_path: Path) -> Journal:
+    """Empty, whatever other tests have recorded."""
     for kind in ("etcd", "volumes"):
         writer.delete(config_map(kind))
+    return Journal(writer, tmp_path)
 
 
 def config_map(kind: str, **fields: Any) -> dict[str, Any]:

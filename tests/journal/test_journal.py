@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -30,8 +29,8 @@ def config_map(name: str = "journal-etcd", **fields: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def empty(writer: KubeWriter) -> Iterator[None]:
-    yield
+def empty(writer: KubeWriter) -> None:
+    """Whatever other tests have recorded there is gone."""
     for kind in ("etcd", "volumes"):
         writer.delete(config_map(f"journal-{kind}"))
 
