@@ -14,11 +14,11 @@ _OUTCOMES = {"succeeded": "succeeded", "partial": "succeeded in part", "failed":
 def protocol(run: Run) -> str:
     """The recorded drill *run* of an etcd."""
     parts = [
-        f"# Restore drill of etcd, {run.started_at:%Y-%m-%d %H:%M:%S} UTC: {_OUTCOMES[run.outcome]}",
+        title(run),
         table(("", ""), _facts(run)),
     ]
     if run.reason:
-        parts.append(f"{prose(_sentence(run.reason))}")
+        parts.append(sentence(run.reason))
     if run.proof is None:
         parts.append("Nothing was restored, so nothing is proven.")
     else:
@@ -26,16 +26,34 @@ def protocol(run: Run) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _facts(run: Run) -> Iterator[tuple[str, str]]:
+def title(run: Run) -> str:
+    return f"# Restore drill of {run.kind}, {moment(run.started_at)}: {_OUTCOMES[run.outcome]}"
+
+
+def about(run: Run) -> Iterator[tuple[str, str]]:
+    """What every protocol tells of its run."""
     yield "Record", code(run.id)
-    yield "Begun, ended", f"{_moment(run.started_at)}, {_moment(run.finished_at)}"
+    yield "Begun, ended", f"{moment(run.started_at)}, {moment(run.finished_at)}"
     yield "Run on", code(run.host)
     yield "hubops", code(run.hubops_version)
+
+
+def objectives(*rows: tuple[str, float, float]) -> str:
+    """What was measured beside what was promised, in seconds."""
+    told = (
+        (name, duration(got), duration(promised), "kept" if got <= promised else "**MISSED**")
+        for name, got, promised in rows
+    )
+    return table(("", "Measured", "Promised", ""), told)
+
+
+def _facts(run: Run) -> Iterator[tuple[str, str]]:
+    yield from about(run)
     if run.store:
         yield "Store", code(run.store)
     if copy := run.copy:
         yield "Cluster", code(copy.cluster)
-        yield "Copy", f"{code(copy.id)}, taken {_moment(copy.taken_at)}"
+        yield "Copy", f"{code(copy.id)}, taken {moment(copy.taken_at)}"
         yield "Size, SHA-256", f"{copy.size:,} bytes, {code(copy.sha256)}"
         yield "Encrypted for", ", ".join(map(code, copy.recipients)) or "nobody: it lies in the clear"
         state = copy.etcd
@@ -45,22 +63,17 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _proof(proof: Proof, run: Run) -> Iterator[str]:
-    rows = (
+    yield "## Objectives"
+    yield objectives(
         ("RPO: age of the newest copy", proof.rpo_s, run.promised.rpo_s),
         ("RTO: from the fetch until it answered", proof.rto_s, run.promised.rto_s),
     )
-    yield "## Objectives"
-    yield table(
-        ("", "Measured", "Promised", ""),
-        ((name, duration(got), duration(promised), "kept" if got <= promised else "**MISSED**")
-         for name, got, promised in rows),
-    )  # fmt: skip
     yield "## Steps"
     yield table(("Step", "Took"), ((prose(name), duration(took)) for name, took in proof.steps.items()))
     for heading, lines in (("## Proven", proof.proven), ("## Not proven", proof.unproven)):
         if lines:
             yield heading
-            yield "\n".join(f"- {prose(_sentence(line))}" for line in lines)
+            yield "\n".join(f"- {sentence(line)}" for line in lines)
     yield from _differences(proof)
     yield from _counts(proof)
 
@@ -107,9 +120,10 @@ def duration(seconds: float) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number)
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+def sentence(text: str) -> str:
+    """*text*, which others wrote, as a sentence of Markdown."""
+    return prose(f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}")
