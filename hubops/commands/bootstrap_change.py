@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from hubops import interrupts
 from hubops.commands.bootstrap_selection import Run
 from hubops.config import Duration
 from hubops.errors import Exit, HubopsError, StepFailed, UsageError
@@ -87,14 +87,12 @@ def _lost(stop: threading.Event, installation: Installation) -> None:
 @contextmanager
 def interruptible() -> Iterator[None]:
     """^C and SIGTERM end what runs so that it is known how far it came, and the user is told how to go on."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    except KeyboardInterrupt:
-        click.echo("Interrupted. What had begun is recorded; run the same command again to go on from here.")
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with interrupts.as_keyboard():
+        try:
+            yield
+        except KeyboardInterrupt:
+            click.echo("Interrupted. What had begun is recorded; run the same command again to go on from here.")
+            raise
 
 
 def remove(run: Run, found: Sequence[tuple[Record, Release | None]], timeout: Duration) -> int:

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import msgspec
 
-from hubops import __version__
-from hubops.backup import interrupts, retention
+from hubops import __version__, interrupts
+from hubops.backup import retention
 from hubops.backup.etcd import lineage, pruning
 from hubops.backup.etcd.copies import Copies, cluster_name
 from hubops.backup.etcd.seal import Sealed, seal

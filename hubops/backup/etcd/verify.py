@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hubops import __version__
-from hubops.backup import interrupts
+from hubops import __version__, interrupts
 from hubops.backup.etcd.copies import Copies, Damaged, Found, cluster_name
 from hubops.backup.etcd.workplace import Workplace, here
 from hubops.clients.etcd import Etcdutl

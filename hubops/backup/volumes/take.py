@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from hubops.backup import interrupts
+from hubops import interrupts
 from hubops.backup.volumes import snapshots
 from hubops.backup.volumes.claims import Claim, Left, choose
 from hubops.backup.volumes.retention import droppable

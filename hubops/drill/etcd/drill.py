@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hubops import __version__
-from hubops.backup import interrupts
+from hubops import __version__, interrupts
 from hubops.backup.etcd.copies import Copies
 from hubops.backup.etcd.lineage import history
 from hubops.clients import age

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from hubops.backup import interrupts
+from hubops import interrupts
 from hubops.backup.volumes import snapshots
 from hubops.backup.volumes.run import recorded
 from hubops.backup.volumes.snapshots import Snapshot
