@@ -24,6 +24,7 @@ from hubops.backup.etcd import lineage, pruning
 from hubops.backup.etcd.copies import Copies, cluster_name
 from hubops.backup.etcd.seal import Sealed, seal
 from hubops.backup.etcd.workplace import Workplace
+from hubops.backup.recording import to_its_end
 from hubops.clients import age, etcd_certificates
 from hubops.clients.etcd import Etcdctl, Etcdutl, Status
 from hubops.clients.kube import lease
@@ -53,24 +54,19 @@ def take(config: Config, journal: Journal, *, say: Say, new_history: bool = Fals
     where another run is at work. ^C and SIGTERM end it, recorded as well.
     """
     backup = _Backup.prepared(config, journal, say, new_history)
+
+    def work() -> None:
+        with backup.place.held(), _lease(config, backup.deadline, say):
+            backup.take()
+
     with interrupts.as_keyboard():
         try:
-            with backup.place.held(), _lease(config, backup.deadline, say):
-                backup.take()
-        except (Locked, ConfigError):
-            raise
-        except HubopsError as error:
-            backup.failures.append(str(error))
+            return to_its_end(
+                work, failed=backup.failures.append, record=backup.record, unrecorded=(Locked, ConfigError)
+            )
         except KeyboardInterrupt:
-            backup.failures.append("it was interrupted")
-            backup.record()
             backup.withdraw(backup.id)
             raise
-        except BaseException as error:
-            backup.failures.append(f"a bug in hubops ended it: {type(error).__name__}")
-            backup.record()
-            raise
-        return backup.record()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from hubops import interrupts
+from hubops.backup.recording import to_its_end
 from hubops.backup.volumes import snapshots
 from hubops.backup.volumes.claims import Claim, Left, choose
 from hubops.backup.volumes.retention import droppable
@@ -66,24 +66,16 @@ def take(config: Config, journal: Journal, *, say: Say) -> Run:
         raise ConfigError("backup.volumes is not set in hubops.yaml: no claims are named")
     cluster = KubeWriter(config.kubernetes, deadline=Deadline(_LONGEST))
     backup = _Backup(cluster, settings, journal, say)
-    with interrupts.as_keyboard():
-        try:
-            lease.make_room(cluster)
-            with lease.held(cluster, LOCK, waiting=partial(_waiting, say), lost=backup.lose):
-                backup.take()
-        except Locked:
-            raise
-        except HubopsError as error:
-            backup.problems.append(backup.lost or str(error))
-        except KeyboardInterrupt:
-            backup.problems.append("it was interrupted")
-            backup.record()
-            raise
-        except BaseException as error:
-            backup.problems.append(f"a bug in hubops ended it: {type(error).__name__}")
-            backup.record()
-            raise
-        return backup.record()
+
+    def work() -> None:
+        lease.make_room(cluster)
+        with lease.held(cluster, LOCK, waiting=partial(_waiting, say), lost=backup.lose):
+            backup.take()
+
+    return to_its_end(
+        work, failed=backup.problems.append, record=backup.record, unrecorded=(Locked,),
+        words=lambda error: backup.lost or str(error),
+    )  # fmt: skip
 
 
 def old(cluster: KubeWriter, settings: VolumeBackupConfig, journal: Journal) -> list[Snapshot]:

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from hubops import __version__, interrupts
+from hubops import __version__
 from hubops.backup.etcd.copies import Copies
 from hubops.backup.etcd.lineage import history
+from hubops.backup.recording import to_its_end
 from hubops.clients import age
 from hubops.clients.retry import Deadline
 from hubops.config import Config
@@ -47,30 +49,10 @@ def drill(config: Config, journal: Journal, *, say: Say, wanted: str | None = No
     Locked where another drill is at work here. All else that goes wrong is the run's outcome. ^C and SIGTERM end it,
     recorded as well.
     """
-    work = _Work.prepared(config, say)
-    with interrupts.as_keyboard():
-        try:
-            work.run(wanted)
-            run = work.recorded(*work.outcome())
-        except (Locked, ConfigError, UsageError):
-            raise
-        except HubopsError as error:
-            run = work.recorded("failed", str(error))
-        except OSError as error:
-            run = work.recorded("failed", f"{error.filename or work.directory}: {error.strerror or error}")
-        except KeyboardInterrupt:
-            _record(journal, work.recorded("failed", "it was interrupted"), say)
-            raise
-        except BaseException as error:
-            _record(journal, work.recorded("failed", f"a bug in hubops ended it: {type(error).__name__}"), say)
-            raise
-        _record(journal, run, say)
-        return run
-
-
-def _record(journal: Journal, run: Run, say: Say) -> None:
-    if problem := journal.record(run):
-        say("journal", f"the record waits on this machine: {problem}")
+    work = _Work.prepared(config, journal, say)
+    return to_its_end(
+        partial(work.run, wanted), failed=work.fail, record=work.record, unrecorded=(Locked, ConfigError, UsageError)
+    )
 
 
 @dataclass
@@ -79,6 +61,7 @@ class _Work:
 
     config: Config
     settings: EtcdBackupConfig
+    journal: Journal
     copies: Copies
     deadline: Deadline
     say: Say
@@ -94,9 +77,10 @@ class _Work:
     behind: int | None = None  # revisions that live etcd is ahead of the copy
     hindered: list[str] = field(default_factory=list)  # what was asked for, and could not be proven
     unproven: list[str] = field(default_factory=list)  # what was not asked for, or no drill could prove
+    ended: tuple[Outcome, str | None] = ("failed", None)
 
     @classmethod
-    def prepared(cls, config: Config, say: Say) -> _Work:
+    def prepared(cls, config: Config, journal: Journal, say: Say) -> _Work:
         """Raises ConfigError and UsageError where something is missing that a drill needs."""
         if config.backup.etcd is None:
             raise ConfigError("backup.etcd is not set in hubops.yaml: there is nothing that a drill could restore")
@@ -104,7 +88,7 @@ class _Work:
             servers.find(program)
         age.identities(config.drill.identity_files)
         deadline = Deadline(config.drill.etcd.timeout.total_seconds())
-        return cls(config, config.backup.etcd, Copies.of(config, deadline=deadline), deadline, say)
+        return cls(config, config.backup.etcd, journal, Copies.of(config, deadline=deadline), deadline, say)
 
     @property
     def directory(self) -> Path:
@@ -112,12 +96,19 @@ class _Work:
 
     def run(self, wanted: str | None) -> None:
         """All steps, one after the other. Raises what ends them."""
-        with scratch(self.directory) as place:
-            self.copy = self._choose(self.copies, wanted)
-            snapshot = self._fetch(self.copies, self.copy, place)
-            self.restored = self._restore(place, snapshot, self.copy)
-            self._compare(self.restored, self.copy)
-            self._list(place, self.restored)
+        try:
+            with scratch(self.directory) as place:
+                self.copy = self._choose(self.copies, wanted)
+                snapshot = self._fetch(self.copies, self.copy, place)
+                self.restored = self._restore(place, snapshot, self.copy)
+                self._compare(self.restored, self.copy)
+                self._list(place, self.restored)
+        except OSError as error:
+            raise Permanent(f"{error.filename or self.directory}: {error.strerror or error}") from error
+        self.ended = self._outcome()
+
+    def fail(self, reason: str) -> None:
+        self.ended = "failed", reason
 
     def _choose(self, copies: Copies, wanted: str | None) -> Copy:
         with self._step("find", "looking for the newest copy"):
@@ -187,7 +178,7 @@ class _Work:
         yield
         self.steps[name] = round(time.monotonic() - began, 3)
 
-    def outcome(self) -> tuple[Outcome, str | None]:
+    def _outcome(self) -> tuple[Outcome, str | None]:
         """How the drill ended that came to its end."""
         assert self.comparison is not None
         differences = [*self.comparison.differences, *self.listing.differences]
@@ -200,9 +191,10 @@ class _Work:
             return "partial", f"restored, but {'; '.join(self.hindered)}"
         return "succeeded", None
 
-    def recorded(self, outcome: Outcome, reason: str | None) -> Run:
-        """The run as it is recorded, over now."""
-        return Run(
+    def record(self) -> Run:
+        """The run, over now, as it is kept in the journal."""
+        outcome, reason = self.ended
+        run = Run(
             id=f"drill-etcd-{self.started:%Y%m%dT%H%M%SZ}",
             kind="etcd",
             action="drill",
@@ -217,6 +209,9 @@ class _Work:
             store=self.copies.url,
             proof=self._proof(),
         )
+        if problem := self.journal.record(run):
+            self.say("journal", f"the record waits on this machine: {problem}")
+        return run
 
     def _proof(self) -> Proof | None:
         """What was proven; None where nothing that was restored ever answered."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from hubops import interrupts
+from hubops.backup.recording import to_its_end
 from hubops.backup.volumes import snapshots
 from hubops.backup.volumes.run import recorded
 from hubops.backup.volumes.snapshots import Snapshot
@@ -54,28 +54,20 @@ def drill(config: Config, journal: Journal, *, say: Say, claims: Sequence[str] =
     volume_scratch.new(config.drill.volumes.namespace, datetime.now(UTC))  # its name is judged before anything is done
     cluster = KubeWriter(config.kubernetes, deadline=Deadline(_LONGEST))
     run = _Drill(config, cluster, journal, say, used)
-    with interrupts.as_keyboard():
-        try:
-            lease.make_room(cluster)
-            with lease.held(cluster, LOCK, waiting=partial(_waiting, say), lost=run.lose):
-                try:
-                    run.clear()
-                    run.drill(claims)
-                finally:
-                    run.cleared()
-        except (Locked, UsageError):
-            raise
-        except HubopsError as error:
-            run.problems.append(run.lost or str(error))
-        except KeyboardInterrupt:
-            run.problems.append("it was interrupted")
-            run.record()
-            raise
-        except BaseException as error:
-            run.problems.append(f"a bug in hubops ended it: {type(error).__name__}")
-            run.record()
-            raise
-        return run.record()
+
+    def work() -> None:
+        lease.make_room(cluster)
+        with lease.held(cluster, LOCK, waiting=partial(_waiting, say), lost=run.lose):
+            try:
+                run.clear()
+                run.drill(claims)
+            finally:
+                run.cleared()
+
+    return to_its_end(
+        work, failed=run.problems.append, record=run.record, unrecorded=(Locked, UsageError),
+        words=lambda error: run.lost or str(error),
+    )  # fmt: skip
 
 
 def _waiting(say: Say, holder: str) -> None:

@@ -1,0 +1,40 @@
+"""A run that is recorded however it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hubops import interrupts
+from hubops.errors import HubopsError
+from hubops.model.backup import Run
+
+
+def to_its_end(
+    work: Callable[[], object],
+    *,
+    failed: Callable[[str], None],
+    record: Callable[[], Run],
+    unrecorded: tuple[type[HubopsError], ...],
+    words: Callable[[HubopsError], str] = str,
+) -> Run:
+    """Do *work*; the run as *record* has recorded it, whether it succeeded or not.
+
+    *failed* is told what ended it, an error of hubops in *words*. Raises those that are in *unrecorded*: they keep a
+    run from beginning. ^C, SIGTERM and bugs are raised, too, once they are recorded.
+    """
+    with interrupts.as_keyboard():
+        try:
+            work()
+        except unrecorded:
+            raise
+        except HubopsError as error:
+            failed(words(error))
+        except KeyboardInterrupt:
+            failed("it was interrupted")
+            record()
+            raise
+        except BaseException as error:
+            failed(f"a bug in hubops ended it: {type(error).__name__}")
+            record()
+            raise
+        return record()
