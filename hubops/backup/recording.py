@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from hubops import interrupts
 from hubops.errors import HubopsError
+from hubops.journal.journal import Journal
 from hubops.model.backup import Run
 
 
@@ -38,3 +39,10 @@ def to_its_end(
             record()
             raise
         return record()
+
+
+def kept(journal: Journal, run: Run, say: Callable[[str, str], None]) -> Run:
+    """*run*, once the journal has it; *say* is told where it has to wait for the cluster."""
+    if problem := journal.record(run):
+        say("journal", f"the record waits on this machine: {problem}")
+    return run

@@ -24,7 +24,7 @@ from hubops.backup.etcd import lineage, pruning
 from hubops.backup.etcd.copies import Copies, cluster_name
 from hubops.backup.etcd.seal import Sealed, seal
 from hubops.backup.etcd.workplace import Workplace
-from hubops.backup.recording import to_its_end
+from hubops.backup.recording import kept, to_its_end
 from hubops.clients import age, etcd_certificates
 from hubops.clients.etcd import Etcdctl, Etcdutl, Status
 from hubops.clients.kube import lease
@@ -312,6 +312,4 @@ class _Backup:
             certificates=self.certificates,
             store=self.copies.url if self.copies and self.off_site else None,
         )
-        if problem := self.journal.record(run):
-            self.say("journal", f"the record waits on this machine: {problem}")
-        return run
+        return kept(self.journal, run, self.say)

@@ -15,6 +15,7 @@ from pathlib import Path
 from hubops import __version__, interrupts
 from hubops.backup.etcd.copies import Copies, Damaged, Found, cluster_name
 from hubops.backup.etcd.workplace import Workplace, here
+from hubops.backup.recording import kept
 from hubops.clients.etcd import Etcdutl
 from hubops.config import Config
 from hubops.config.backup import EtcdBackupConfig
@@ -135,9 +136,7 @@ class _Verification:
             copy=self.copy,
             store=self.copies.url if self.config.backup.store else None,
         )
-        if problem := self.journal.record(run):
-            self.say("journal", f"the record waits on this machine: {problem}")
-        return run
+        return kept(self.journal, run, self.say)
 
 
 def _chosen(found: Found, names: Sequence[str], every: bool) -> tuple[Copy, ...]:

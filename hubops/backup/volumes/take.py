@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from hubops.backup.recording import to_its_end
+from hubops.backup.recording import kept, to_its_end
 from hubops.backup.volumes import snapshots
 from hubops.backup.volumes.claims import Claim, Left, choose
 from hubops.backup.volumes.retention import droppable
@@ -272,9 +272,7 @@ class _Backup:
         """What has happened, as it is kept in the journal."""
         outcome, reason = outcome_of(self.records, self.problems, self.litter)
         run = recorded("backup", self.started, self.settings, outcome, reason, records=self.records)
-        if problem := self.journal.record(run):
-            self.say.over("journal", f"the record waits on this machine: {problem}")
-        return run
+        return kept(self.journal, run, self.say.over)
 
 
 def _left(left: Left) -> VolumeSnapshotRecord:

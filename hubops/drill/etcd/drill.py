@@ -18,7 +18,7 @@ from pathlib import Path
 from hubops import __version__
 from hubops.backup.etcd.copies import Copies
 from hubops.backup.etcd.lineage import history
-from hubops.backup.recording import to_its_end
+from hubops.backup.recording import kept, to_its_end
 from hubops.clients import age
 from hubops.clients.retry import Deadline
 from hubops.config import Config
@@ -209,9 +209,7 @@ class _Work:
             store=self.copies.url,
             proof=self._proof(),
         )
-        if problem := self.journal.record(run):
-            self.say("journal", f"the record waits on this machine: {problem}")
-        return run
+        return kept(self.journal, run, self.say)
 
     def _proof(self) -> Proof | None:
         """What was proven; None where nothing that was restored ever answered."""

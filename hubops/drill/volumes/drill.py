@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from hubops.backup.recording import to_its_end
+from hubops.backup.recording import kept, to_its_end
 from hubops.backup.volumes import snapshots
 from hubops.backup.volumes.run import recorded
 from hubops.backup.volumes.snapshots import Snapshot
@@ -164,9 +164,7 @@ class _Drill:
         outcome, reason = self._outcome()
         settings = self.config.backup.volumes or VolumeBackupConfig()
         run = recorded("drill", self.started, settings, outcome, reason, records=self.records)
-        if problem := self.journal.record(run):
-            self.say.over("journal", f"the record waits on this machine: {problem}")
-        return run
+        return kept(self.journal, run, self.say.over)
 
     def _outcome(self) -> tuple[Outcome, str | None]:
         failed = [each for each in self.records if each.error]
