@@ -84,7 +84,9 @@ def main() -> int:
     try:
         match asked.verb:
             case "build":
-                for name, path in (build.programs() | build.programs(families=build.CSI) | node_programs()).items():
+                for name, path in (
+                    build.programs() | build.programs(families=build.CSI + build.VELERO) | node_programs()
+                ).items():
                     print(f"{name:25} {path}")
             case "up":
                 up()

@@ -180,10 +180,24 @@ OPTIONAL: dict[str, Family] = {
         ldflags="-s -w -X main.version=v6.4.0",
         module="csi",
     ),
+    # Only for backups by Velero (tests/testbed/velero.py): its server and the plugin that speaks S3.
+    "velero": Family(
+        ("github.com/vmware-tanzu/velero/cmd/velero",),
+        {"velero": "velero"},
+        fits=r"Version: v1\.1[5-9]\.",
+        ldflags="-s -w -X github.com/vmware-tanzu/velero/pkg/buildinfo.Version=v1.18.3",
+        version_args=("version", "--client-only"),
+    ),
+    "velero-plugin-for-aws": Family(
+        ("github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws",),
+        {"velero-plugin-for-aws": "velero-plugin-for-aws"},
+        fits=r"v1\.1[0-9]\.",
+    ),
     # Our own: that of kubernetes-csi for folders is in no module that can be had.
     "csi-driver": Family((".",), {"csi-driver": "csi"}, fits=r"csi-driver 1\.", module="csi"),
 }
 CSI = ("csi-snapshotter", "csi-provisioner", "csi-driver")
+VELERO = ("velero", "velero-plugin-for-aws")
 
 DEBIAN: dict[str, DebianProgram] = {
     "prometheus": DebianProgram("prometheus"),
