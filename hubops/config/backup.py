@@ -74,6 +74,22 @@ class VolumeBackupConfig(Strict, frozen=True):
     objectives: Objectives = Objectives()
 
 
+class VeleroBackupConfig(Strict, frozen=True):
+    """What `hubops backup velero` asks Velero for, and how what it holds is judged."""
+
+    namespace: str = "velero"  # where its server and its resources are
+    schedule: str | None = None  # back up by the template of this Schedule; what stands below is then not used
+    namespaces: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()  # namespaces that no backup needs to hold, as shell patterns
+    cluster_resources: bool | None = None  # None: those that what is backed up refers to
+    volumes: bool | None = None  # snapshots of volumes
+    location: str | None = None  # a BackupStorageLocation
+    ttl: Duration = Duration(days=30)
+    within: Duration = Duration(hours=26)  # what no backup of this long holds is not covered
+    timeout: Duration = Duration(hours=4)  # until a backup has ended
+    objectives: Objectives = Objectives()
+
+
 class BackupConfig(Strict, frozen=True):
     """A kind whose section is there is backed up by `hubops backup`."""
 
@@ -84,6 +100,7 @@ class BackupConfig(Strict, frozen=True):
     directory: str = "/var/lib/hubops"  # of local copies and of what is being made
     etcd: EtcdBackupConfig | None = None
     volumes: VolumeBackupConfig | None = None
+    velero: VeleroBackupConfig | None = None
 
 
 class EtcdDrillConfig(Strict, frozen=True):
@@ -105,7 +122,37 @@ class VolumeDrillConfig(Strict, frozen=True):
     timeout: Duration = Duration(minutes=30)
 
 
+class DrillCheck(Strict, frozen=True):
+    """What a person would try after a restore; one of `http`, `tcp`, `sql` and `command`, in a restored namespace."""
+
+    name: str
+    namespace: str  # the original one: it is looked for in what was restored of it
+    http: str | None = None  # service:port/path; answered with 200 to 399, or with `expect` in it
+    tcp: str | None = None  # service:port
+    sql: str | None = None  # a statement; `pod` says where psql or mysql is run
+    command: tuple[str, ...] = ()  # run in `pod`
+    pod: str | None = None  # a name, or a label selector with "="; the first that is ready
+    container: str | None = None
+    expect: str | None = None  # a regular expression that what came back has to match
+    timeout: Duration = Duration(minutes=2)  # tried again until then
+
+
+class VeleroDrillConfig(Strict, frozen=True):
+    """The newest backup of each of `namespaces`, restored beside it under another name."""
+
+    namespaces: tuple[str, ...] = ()  # shell patterns; default: all that the newest backup holds, but for `exclude`
+    exclude: tuple[str, ...] = ("kube-*", "velero", "hubops", "hubops-drill*")
+    prefix: str = "hubops-drill"  # of the scratch namespaces: <prefix>-<namespace>-<id>
+    labels: dict[str, str] = {}  # of them, where the policies of the cluster ask for some
+    volumes: bool = True  # restore the volumes, too, where the backup holds them
+    workloads: bool = True  # run what was restored, closed for all traffic, and wait until it is ready
+    wait: Duration = Duration(minutes=10)  # for the workloads
+    checks: tuple[DrillCheck, ...] = ()
+    timeout: Duration = Duration(hours=1)
+
+
 class DrillConfig(Strict, frozen=True):
     identity_files: tuple[str, ...] = ()  # age identities that decrypt the copies; kept away from what makes them
     etcd: EtcdDrillConfig = EtcdDrillConfig()
     volumes: VolumeDrillConfig = VolumeDrillConfig()
+    velero: VeleroDrillConfig = VeleroDrillConfig()

@@ -21,4 +21,6 @@ def configured(config: BackupConfig) -> dict[Kind, Promised]:
         kinds["etcd"] = promised(config.etcd.objectives)
     if config.volumes is not None:
         kinds["volumes"] = promised(config.volumes.objectives)
+    if config.velero is not None:
+        kinds["velero"] = promised(config.velero.objectives)
     return kinds

@@ -14,7 +14,7 @@ import msgspec
 COPY_SCHEMA = "hubops.copy/v1"
 RUN_SCHEMA = "hubops.run/v1"
 
-Kind = Literal["etcd", "volumes"]
+Kind = Literal["etcd", "volumes", "velero"]
 Action = Literal["backup", "verify", "drill"]
 Outcome = Literal["succeeded", "partial", "failed"]
 
@@ -107,6 +107,28 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}  # of the programs that restored it
 
 
+class VeleroBackupRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One Backup of Velero, as it ended and as it was judged against the cluster."""
+
+    name: str
+    uid: str
+    schedule: str | None = None
+    location: str = ""
+    phase: str
+    namespaces: tuple[str, ...] = ()  # that it holds something of
+    items: int = 0  # in its resource list
+    expected: int | None = None  # objects that the cluster had of what it was to hold; None: not compared
+    missing: tuple[str, ...] = ()  # of those, the first that it does not hold: "Deployment shop/cart"
+    missing_total: int = 0
+    volumes: int = 0  # that it holds: snapshots, moved data, files of pods
+    volumes_missing: tuple[str, ...] = ()  # claims that it should hold and does not
+    errors: tuple[str, ...] = ()  # of its results, the first ones
+    errors_total: int = 0
+    warnings: tuple[str, ...] = ()
+    warnings_total: int = 0
+    expires_at: Moment | None = None
+
+
 class Promised(msgspec.Struct, frozen=True, kw_only=True):
     """The objectives as they were when the run was made: whoever judges the journal needs no other configuration."""
 
@@ -136,6 +158,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     store: str | None = None  # the URL of the store that holds it, without credentials; None: no off-site copy
     volumes: tuple[VolumeSnapshotRecord, ...] = ()
     volumes_left_out: int = 0  # more of them than the journal has room for; those that were ready are left out first
+    velero: VeleroBackupRecord | None = None  # the backup that was taken, or restored by a drill
     proof: Proof | None = None  # drill
 
     @property
