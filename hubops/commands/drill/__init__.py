@@ -27,8 +27,8 @@ class _Kind(NamedTuple):
 
 #: What can be drilled stands in modules of its own, imported when it is used.
 _KINDS = {
-    "etcd": _Kind("drill_etcd", "Restore the newest off-site copy of etcd into a scratch etcd, and compare."),
-    "volumes": _Kind("drill_volumes", "Restore claims from their snapshots into a scratch namespace, and read them."),
+    "etcd": _Kind("etcd", "Restore the newest off-site copy of etcd into a scratch etcd, and compare."),
+    "volumes": _Kind("volumes", "Restore claims from their snapshots into a scratch namespace, and read them."),
 }
 
 
@@ -39,7 +39,7 @@ class _Drills(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _KINDS:
             return super().get_command(ctx, cmd_name)
-        found: click.Command = importlib.import_module(f"hubops.commands.{_KINDS[cmd_name].module}").command
+        found: click.Command = importlib.import_module(f"hubops.commands.drill.{_KINDS[cmd_name].module}").command
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
