@@ -22,6 +22,8 @@ class Verb(NamedTuple):
 #: Every verb stands here with its one line of help, so that `hubops --help` imports none of them.
 VERBS = {
     "daily": Verb("daily", "The morning round: what is broken now, worst first."),
+    "weekly": Verb("weekly", "The weekly round: what grows or is forgotten, before it breaks."),
+    "monthly": Verb("monthly", "The monthly round: what is due before the next one, such as drills."),
     "check": Verb("check", "Run single checks by their id."),
     "demo": Verb("demo", "The daily round on a recorded cluster; none is needed."),
     "doctor": Verb("doctor", "Why hubops does not see something, and what to do about it."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hubops.commands.flow import run_round
+from hubops.commands.flow import run_calendar_round
 from hubops.commands.options import CATALOG, CLUSTER, FILTERS, OUTPUT, SNAPSHOT, WATCH, Options, with_options
 
 EPILOG = """\b
@@ -27,4 +27,4 @@ def command(options: Options) -> int:
     Reads the cluster with its Prometheus, Alertmanager and Loki once and changes nothing. Each finding comes with its
     evidence, the next command and a runbook. The exit code tells the verdict: see 'hubops --help'.
     """
-    return run_round("daily", options, lambda catalog: catalog.of_round("daily"))
+    return run_calendar_round("daily", options)

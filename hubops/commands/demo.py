@@ -6,7 +6,7 @@ import dataclasses
 
 import click
 
-from hubops.commands.flow import run_round
+from hubops.commands.flow import run_calendar_round
 from hubops.commands.options import FILTERS, OUTPUT, Options, with_options
 from hubops.content import DEMO
 
@@ -23,4 +23,4 @@ Examples:
 def command(options: Options) -> int:
     """The daily round on a cluster that was recorded with real faults in it. No cluster is needed."""
     recorded = dataclasses.replace(options, snapshot_file=DEMO, bare=True)
-    return run_round("daily", recorded, lambda catalog: catalog.of_round("daily"))
+    return run_calendar_round("daily", recorded)

@@ -21,6 +21,7 @@ from hubops.engine.catalog import Catalog
 from hubops.engine.needs import needs_of
 from hubops.errors import Exit, UsageError
 from hubops.model.check import Check
+from hubops.model.check import Round as RoundName
 from hubops.model.report import Filter, Report
 from hubops.model.snapshot import Needs, Snapshot
 from hubops.report import FORMATS
@@ -88,6 +89,11 @@ def prepare(name: str, options: Options, select: Callable[[Catalog], Sequence[Ch
         narrowed=narrowed,
         runbooks=content.runbooks(options.check_folders),
     )
+
+
+def run_calendar_round(name: RoundName, options: Options) -> int:
+    """Run the checks whose files say that they belong to the round *name*; returns as `run_round` does."""
+    return run_round(name, options, lambda catalog: catalog.of_round(name))
 
 
 def run_round(name: str, options: Options, select: Callable[[Catalog], Sequence[Check]]) -> int:
