@@ -20,6 +20,8 @@ from hubops.clients.kube.discovery import Discovery
 from hubops.clients.kube.envelope import MEDIA_TYPE, protobuf_page
 from hubops.clients.kube.errors import NoConnection, NotServed, PlainHttp, Unauthorized
 from hubops.clients.kube.json_list import json_page
+from hubops.clients.kube.metadata_list import MEDIA_TYPE as METADATA
+from hubops.clients.kube.metadata_list import Metadata, metadata_page
 from hubops.clients.kube.page import Page, PageSize, read_all
 from hubops.clients.kube.proxy import ServiceProxy
 from hubops.clients.kube.pruned import Pruner
@@ -145,6 +147,16 @@ class KubeClient:
             request = Request(path=path, params=_page_params(size, token))
             decode = partial(_sized, size, lambda answer: pruner.page(answer.body, resource))
             return self._read(request, f"list {resource}", decode)
+
+        return read_all(fetch)
+
+    def list_metadata(self, path: str, wanted: str) -> tuple[Metadata, ...]:
+        """The metadata of all objects in the list at *path*, of any kind; *wanted* names them in errors."""
+        size = PageSize(self._config.page_size)
+
+        def fetch(token: str) -> Page[Metadata]:
+            request = Request(path=path, params=_page_params(size, token), accept=METADATA)
+            return self._read(request, f"list {wanted}", partial(_sized, size, partial(metadata_page, wanted)))
 
         return read_all(fetch)
 

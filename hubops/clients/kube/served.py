@@ -26,6 +26,9 @@ class _Resource(msgspec.Struct, frozen=True, rename="camel"):
     resource: str
     scope: str
     response_kind: _Kind | None = None
+    verbs: tuple[str, ...] = ()
+    singular_resource: str = ""
+    short_names: tuple[str, ...] = ()
 
 
 class _Version(msgspec.Struct, frozen=True):
@@ -51,6 +54,18 @@ class Resource(NamedTuple):
     kind: str
     plural: str
     namespaced: bool
+    verbs: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()  # other than the plural: the singular and short ones
+
+    @property
+    def group(self) -> str:
+        """Empty for the core group."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def path(self) -> str:
+        """Of the list of all of them."""
+        return f"/{'apis' if self.group else 'api'}/{self.api_version}/{self.plural}"
 
 
 class Served:
@@ -98,8 +113,15 @@ class Served:
                 for version in group.versions:
                     name = f"{group.metadata.name}/{version.version}" if group.metadata.name else version.version
                     found += [
-                        Resource(name, each.response_kind.kind, each.resource, each.scope == "Namespaced")
+                        _resource(name, each.response_kind.kind, each)
                         for each in version.resources
                         if each.response_kind
                     ]
         return found
+
+
+def _resource(api_version: str, kind: str, given: _Resource) -> Resource:
+    names = frozenset(name for name in (given.singular_resource, *given.short_names) if name)
+    return Resource(
+        api_version, kind, given.resource, given.scope == "Namespaced", verbs=frozenset(given.verbs), names=names
+    )

@@ -67,6 +67,10 @@ class KubeWriter(KubeClient):
         """Whether objects of its kind are in namespaces. Raises NotServed."""
         return self.resource(item["apiVersion"], item["kind"]).namespaced
 
+    def resources(self) -> tuple[Resource, ...]:
+        """Every kind in every version that is served now, the preferred version of a group before its others."""
+        return self._served.resources()
+
     def api_versions(self) -> tuple[str, ...]:
         """Every version and kind that is served: "apps/v1", "apps/v1/Deployment"."""
         return self._served.api_versions()
