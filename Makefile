@@ -39,7 +39,7 @@ schema: $(VENV)/installed-dev
 
 # After a wanted change of the reports: the golden files and the report in the README. Look at the diff.
 golden: $(VENV)/installed-dev
-	HUBOPS_UPDATE_GOLDEN=1 $(PYTHON) -m pytest -q tests/report/test_golden.py tests/test_readme.py
+	HUBOPS_UPDATE_GOLDEN=1 $(PYTHON) -m pytest -q tests/report/test_golden.py tests/report/test_protocol.py tests/test_readme.py
 
 # After a change of the checks' queries: the recorded cluster of the demo.
 demo-snapshot: $(VENV)/installed-dev

@@ -166,6 +166,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         """When it began, by the API server's clock where that was known."""
         return self.started_at - timedelta(seconds=self.clock_ahead_s)
 
+    @property
+    def proofs(self) -> tuple[Proof, ...]:
+        """What a drill restored: the etcd, the backup, or volumes."""
+        return (*((self.proof,) if self.proof else ()), *(each.proof for each in self.volumes if each.proof))
+
 
 class Unreadable(msgspec.Struct, frozen=True):
     """Something in the journal that is no run that this hubops can read."""

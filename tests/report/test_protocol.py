@@ -1,38 +1,45 @@
-"""The protocol of a drill of etcd says what an auditor asks for."""
+"""What an auditor reads of a drill, as Markdown and as HTML. After a wanted change make the files anew and read the
+diff:
+
+HUBOPS_UPDATE_GOLDEN=1 python -m pytest tests/report/test_protocol.py
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import os
+import re
+from html.parser import HTMLParser
+from pathlib import Path
 
 import msgspec
 import pytest
+from markdown_it import MarkdownIt
 
-from hubops.model.backup import Copy, Difference, EtcdState, Promised, Proof, Run
-from hubops.report.protocol import duration, protocol
+from hubops.report.document import FORMATS
+from hubops.report.document.wording import duration
+from hubops.report.protocol import protocol
+from tests.report.drills import DRILLS, ETCD, VELERO, VOLUMES
 
-_BEGAN = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-_PROOF = Proof(
-    copy="etcd-20260131T090000Z", taken_at=_BEGAN - timedelta(hours=3), rpo_s=3 * 3600, rto_s=95.5,
-    steps={"fetch": 90.0, "start etcd": 5.5}, compared={"equal": 812}, changed_since={"revisions": 40, "changed": 3},
-    by_resource={"pods": 500, "secrets": 312}, live_by_resource={"pods": 503, "secrets": 312},
-    proven=("812 keys are the same",), unproven=("no API server was started on it",), versions={"etcd": "3.6.16"},
-)  # fmt: skip
-_RUN = Run(
-    id="drill-etcd-20260131T120000Z", kind="etcd", action="drill", started_at=_BEGAN,
-    finished_at=_BEGAN + timedelta(minutes=2), outcome="succeeded", host="drills", hubops_version="0.1.0",
-    promised=Promised(rpo_s=6 * 3600, rto_s=60, proven_every_s=30 * 86400), store="s3://backups/prod", proof=_PROOF,
-    copy=Copy(
-        id=_PROOF.copy, cluster="prod-eu", taken_at=_PROOF.taken_at, file=f"{_PROOF.copy}.db.age", size=1000,
-        sha256="ab" * 32, plain_sha256="cd" * 32, recipients=("age1abc",), hubops_version="0.1.0",
-        etcd=EtcdState(
-            cluster_id="cafe", member_id="1", version="3.5.9", revision=4711, keys=812, size=2000, hash="f00"
-        ),
-    ),
-)  # fmt: skip
+GOLDEN = Path(__file__).parent / "protocols"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("drill", DRILLS)
+def test_golden(drill: str, form: str) -> None:
+    file = GOLDEN / f"{drill}.{FORMATS[form].suffix}"
+    text = protocol(DRILLS[drill], form)
+    if os.environ.get("HUBOPS_UPDATE_GOLDEN"):
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8")
+
+
+def test_no_golden_file_is_left_behind() -> None:
+    expected = {f"{drill}.{form.suffix}" for drill in DRILLS for form in FORMATS.values()}
+    assert {file.name for file in GOLDEN.iterdir()} == expected
 
 
 def test_it_says_what_from_when_how_long_and_by_which_version() -> None:
-    said = protocol(_RUN)
+    said = protocol(ETCD)
     for part in (
         "# Restore drill of etcd, 2026-01-31 12:00:00 UTC: succeeded",
         "`etcd-20260131T090000Z`, taken 2026-01-31 09:00:00 UTC",
@@ -49,20 +56,65 @@ def test_it_says_what_from_when_how_long_and_by_which_version() -> None:
         assert part in said
 
 
-def test_differences_are_named_and_counted() -> None:
-    found = (Difference(what="secrets shop/db", how="its value differs at the same revision 7"),)
-    proof = msgspec.structs.replace(_PROOF, differences=found, differences_total=31)
-    said = protocol(msgspec.structs.replace(_RUN, outcome="failed", reason="31 differences", proof=proof))
-    assert "UTC: FAILED" in said
-    assert "31, of which 1 are named." in said
-    assert "| `secrets shop/db` | its value differs at the same revision 7 |" in said
-
-
-def test_without_a_restore_nothing_is_called_proven() -> None:
-    said = protocol(msgspec.structs.replace(_RUN, outcome="failed", reason="it is damaged", proof=None))
-    assert "It is damaged." in said
+@pytest.mark.parametrize("drill", ["etcd-not-restored", "volumes"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_was_not_restored_is_not_called_proven(drill: str, form: str) -> None:
+    said = protocol(DRILLS[drill], form)
     assert "nothing is proven" in said
-    assert "kept" not in said
+    assert "failed" in said.lower() or "in part" in said
+
+
+def test_a_velero_drill_that_compared_nothing_does_not_say_that_there_was_no_difference() -> None:
+    assert VELERO.proof
+    proof = msgspec.structs.replace(VELERO.proof, compared={}, differences=(), differences_total=0)
+    assert "## Differences\n\nNothing was compared." in protocol(msgspec.structs.replace(VELERO, proof=proof))
+    proof = msgspec.structs.replace(proof, compared={"objects": 3})
+    assert "## Differences\n\nNone." in protocol(msgspec.structs.replace(VELERO, proof=proof))
+
+
+class _Page(HTMLParser):
+    """The words of a page, its tags, and all that its attributes name."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.words: set[str] = set()
+        self._open = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self._open = tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open != "style":
+            self.words |= set(re.findall(r"\w+", data))
+
+
+def _rendered(markdown: str) -> _Page:
+    return _Page(MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown))
+
+
+@pytest.mark.parametrize("drill", DRILLS)
+def test_both_say_the_same(drill: str) -> None:
+    assert _Page(protocol(DRILLS[drill], "html")).words == _rendered(protocol(DRILLS[drill])).words
+
+
+@pytest.mark.parametrize("drill", DRILLS)
+def test_the_page_loads_and_runs_nothing(drill: str) -> None:
+    page = _Page(protocol(DRILLS[drill], "html"))
+    assert not {"script", "link", "img", "iframe", "object", "a"} & page.tags
+    assert not [name for name in page.attributes if name.startswith("on") or name in {"src", "href"}]
+
+
+def test_nobody_can_write_into_the_page() -> None:
+    for form in FORMATS:
+        assert not re.search(r"[\x1b\u202e]", protocol(VOLUMES, form))
+    for page in (_Page(protocol(VOLUMES, "html")), _rendered(protocol(VOLUMES))):
+        assert "alert" in page.words
+        assert not {"script", "a", "img"} & page.tags
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from hubops.commands.options import ACCESS, CATALOG, OUTPUT, Options, with_options
-from hubops.errors import HubopsError
 
 if TYPE_CHECKING:
     from hubops.config import Config
@@ -41,26 +39,12 @@ def command(options: Options, wanted: str | None) -> int:
     """
     from hubops.commands.backup_round import run_kinds
 
-    return run_kinds("drill", options, {"etcd": partial(_drill, wanted)})
+    return run_kinds("drill", options, {"etcd": partial(take, wanted)})
 
 
-def _drill(wanted: str | None, config: Config, journal: Journal, steps: Steps) -> Run:
+def take(wanted: str | None, config: Config, journal: Journal, steps: Steps) -> Run:
+    """The drill of the copy *wanted*, by default of the newest one."""
+    from hubops.commands.drill.kept import with_protocol
     from hubops.drill.etcd.drill import drill
 
-    run = drill(config, journal, say=steps, wanted=wanted)
-    steps("etcd", _kept(run, Path(config.backup.directory) / "drills"))
-    return run
-
-
-def _kept(run: Run, folder: Path) -> str:
-    """Write the protocol of *run* into *folder*; where it is, or why it could not be written: it can be shown again."""
-    from hubops.deliver import files
-    from hubops.report.protocol import protocol
-
-    path = folder / f"{run.id}.md"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.write(path, protocol(run))
-    except (HubopsError, OSError) as error:
-        return f"its protocol could not be written ({error}); hubops drill show {run.id} prints it"
-    return f"protocol: {path}"
+    return with_protocol(drill(config, journal, say=steps, wanted=wanted), config, steps)

@@ -41,11 +41,13 @@ def command(options: Options, claims: tuple[str, ...]) -> int:
     """
     from hubops.commands.backup_round import run_kinds
 
-    return run_kinds("drill", options, {"volumes": partial(_drill, claims)})
+    return run_kinds("drill", options, {"volumes": partial(take, claims)})
 
 
-def _drill(claims: tuple[str, ...], config: Config, journal: Journal, steps: Steps) -> Run:
+def take(claims: tuple[str, ...], config: Config, journal: Journal, steps: Steps) -> Run:
+    """The drill of *claims*, by default of those whose last drill is the longest ago."""
     from hubops.collect.volume_use import used_by
+    from hubops.commands.drill.kept import with_protocol
     from hubops.drill.volumes.drill import drill
 
-    return drill(config, journal, say=steps, claims=claims, used=used_by(config))
+    return with_protocol(drill(config, journal, say=steps, claims=claims, used=used_by(config)), config, steps)
