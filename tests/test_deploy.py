@@ -13,6 +13,7 @@ import yaml
 from hubops.config import Config
 from hubops.engine import catalog
 from hubops.engine.needs import needs_of
+from hubops.journal.entries import KINDS, map_name
 from hubops.model.kube.kinds import BY_PLURAL
 from tests.testbed.bed import Testbed
 
@@ -36,7 +37,7 @@ def test_the_role_grants_what_the_checks_need_and_nothing_else() -> None:
     needs = needs_of(catalog.load().of_round("daily"), Config())
     lists = {(BY_PLURAL[plural].group, plural, "list") for plural in needs.kinds}
     lists |= {(name.partition(".")[2], name.partition(".")[0], "list") for name in needs.custom}
-    others = {"pods/log", "services/proxy", "configmaps/journal-etcd", "configmaps/journal-volumes"}
+    others = {"pods/log", "services/proxy", *(f"configmaps/{map_name(kind)}" for kind in KINDS)}
     assert granted() == lists | {("", name, "get") for name in others}
 
 

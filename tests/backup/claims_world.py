@@ -21,6 +21,7 @@ from hubops.config import Config, Duration, KubernetesConfig
 from hubops.config.backup import BackupConfig, DrillConfig, VolumeBackupConfig, VolumeDrillConfig
 from hubops.journal.journal import Journal
 from hubops.model.backup import Run
+from tests.testbed import rights
 from tests.testbed.api import load
 from tests.testbed.csi import CLASS, Csi
 
@@ -39,6 +40,8 @@ def account(csi: Csi, role: str, name: str) -> Path:
         "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "volumes"},
         "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}],
     })  # fmt: skip
+    user, own = f"system:serviceaccount:default:{name}", found["Role", "volumes"]["rules"]
+    rights.in_force(csi.bed.api, user, own, namespace="hubops")
     return path
 
 

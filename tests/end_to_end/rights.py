@@ -8,6 +8,7 @@ from hubops.config import Config
 from hubops.engine import catalog
 from hubops.engine.needs import needs_of
 from hubops.engine.rights import dependents
+from hubops.journal.entries import KINDS, map_name
 from hubops.model.kube.kinds import BY_PLURAL
 from tests.testbed.bed import Testbed
 
@@ -41,7 +42,7 @@ def rules(*without: str) -> list[Rule]:
     others = ["pods/log", "services/proxy"]
     given = [_rule("", name) for name in others if name not in without]
     if "journal" not in without:
-        names = ["journal-etcd", "journal-volumes"]
+        names = [map_name(kind) for kind in KINDS]
         given.append({"apiGroups": [""], "resources": ["configmaps"], "resourceNames": names, "verbs": ["get"]})
     for kind in kinds():
         plural, _, group = kind.removeprefix("raw:").partition(".")

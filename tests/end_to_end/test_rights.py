@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from typing import Any
 
+from hubops.journal.entries import KINDS, map_name
 from tests.end_to_end.program import Program, together
 from tests.end_to_end.rights import blind, rules, served
 from tests.testbed.bed import Testbed
@@ -92,7 +93,7 @@ def test_with_all_rights_and_no_more(hubops: Program, testbed: Testbed) -> None:
     maps = [event for event in events if event.get("objectRef", {}).get("resource") == "configmaps"]
     # The journal of hubops' own runs, by name; nobody else's ConfigMap, and no list of them.
     assert {(event["verb"], event["objectRef"]["namespace"]) for event in maps} == {("get", "hubops")}
-    assert {event["objectRef"]["name"] for event in maps} == {"journal-etcd", "journal-volumes"}
+    assert {event["objectRef"]["name"] for event in maps} == {map_name(kind) for kind in KINDS}
 
 
 def test_a_kind_that_is_not_served(hubops: Program, testbed: Testbed) -> None:

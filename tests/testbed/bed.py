@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from tests.testbed import age, build, network
+from tests.testbed import age, build, network, rights
 from tests.testbed.api import Api
 from tests.testbed.controlplane import Client as HealthClient
 from tests.testbed.controlplane import ControlPlane, Host
@@ -139,8 +139,9 @@ class Testbed:
             self.supervisor.wait_ready(name, HealthClient(self.authority, self.admin).ok(urls[name]))
 
     def service_account(self, namespace: str, name: str, *rules: dict[str, Any], hours: int = 1) -> Path:
-        """A kubeconfig for ServiceAccount *namespace*/*name*, made when missing, that may do what *rules* say."""
+        """A kubeconfig for ServiceAccount *namespace*/*name*, made when missing; by now it may do what *rules* say."""
         role = f"{namespace}-{name}"
+        before = (self.api.get("ClusterRole", None, role) or {}).get("rules") or ()
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
         self.api.apply(account)
         rbac = "rbac.authorization.k8s.io"
@@ -152,6 +153,8 @@ class Testbed:
             "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": role},
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
         })  # fmt: skip
+        user = f"system:serviceaccount:{namespace}:{name}"
+        rights.in_force(self.api, user, rules, gone=before, namespace=namespace)
         path = self.directory / f"{role}.kubeconfig"
         return kubeconfig(path, self.server, self.authority, self.token(namespace, name, hours), namespace)
 
