@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -24,25 +24,25 @@ class Change:
     resource: str  # as Velero names it: "cronjobs.batch", "services"
     patch: Mapping[str, Any]
     where: Mapping[str, str] | None = None  # JSON pointers and the texts that stand there: {"/spec/type": "NodePort"}
-    namespace: str | None = None  # the original one
-    name: str | None = None
+    namespaces: tuple[str, ...] = ()  # the original ones; none means all
+    names: frozenset[str] = frozenset()  # none means all
 
     def concerns(self, key: Key, item: Object) -> bool:
         """Whether the object is one of those."""
         return (
             self.resource == key.resource
-            and self.namespace in (None, key.namespace)
-            and self.name in (None, key.name)
+            and (not self.namespaces or key.namespace in self.namespaces)
+            and (not self.names or key.name in self.names)
             and all(_at(item, pointer) == value for pointer, value in (self.where or {}).items())
         )
 
     def rule(self) -> dict[str, Any]:
         """The same as one of Velero's resource modifier rules (version v1)."""
         conditions: dict[str, Any] = {"groupResource": self.resource}
-        if self.namespace is not None:
-            conditions["namespaces"] = [self.namespace]
-        if self.name is not None:
-            conditions["resourceNameRegex"] = f"^{re.escape(self.name)}$"
+        if self.namespaces:
+            conditions["namespaces"] = list(self.namespaces)
+        if self.names:
+            conditions["resourceNameRegex"] = f"^({'|'.join(re.escape(each) for each in sorted(self.names))})$"
         if self.where:
             conditions["matches"] = [{"path": pointer, "value": value} for pointer, value in self.where.items()]
         patch = msgspec.json.encode(self.patch).decode()
@@ -54,7 +54,7 @@ class Intended:
     """All that a drill changes: fields, what it leaves out, and what it makes itself in each scratch namespace."""
 
     changes: tuple[Change, ...] = ()
-    left_out: frozenset[str] = frozenset()  # resources that are not restored: "ingresses.networking.k8s.io"
+    left_out: Mapping[str, str] = field(default_factory=dict)  # resources that are not restored, and why in words
     made: frozenset[tuple[str, str]] = frozenset()  # resource and name: ("networkpolicies.networking.k8s.io", "closed")
 
     def modifiers(self) -> dict[str, Any]:

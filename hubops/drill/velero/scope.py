@@ -1,4 +1,4 @@
-"""Which kinds of what a backup holds a drill restores, and why the others are not: whose controllers act on the outside.
+"""Which kinds of what a backup holds are restored by a drill, and why others are not: their controllers act outside.
 
 A kind that is not known here is not restored unless hubops.yaml names it: what its controller does with a second object
 of the same content nobody but its owner can tell.
