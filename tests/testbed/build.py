@@ -213,6 +213,8 @@ DEBIAN: dict[str, DebianProgram] = {
             "/usr/share/modsecurity-crs/owasp-crs.load": "modsecurity-crs",
         },
     ),
+    # What pages look like.
+    "chromium": DebianProgram("chromium", fits=r"Chromium 1[1-9]\d\."),
 }
 
 CONTROL_PLANE = ("etcd", "kubernetes")
