@@ -136,3 +136,36 @@ def test_it_is_the_first_minute_whose_wall_clock_fits(fields: tuple[str, ...], z
         minute += timedelta(minutes=1)
     assert due is None or due >= minute
     assert due is None or due.tzinfo == UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "after", "due"),
+    [  # each line is an answer of netresearch/go-cron v0.15.0
+        ("0 3 1 * 0", "2026-03-04T10:00:00Z", "2026-11-01T03:00:00Z"),
+        ("0 3 1-7 * mon", "2026-03-04T10:00:00Z", "2026-04-06T03:00:00Z"),
+        ("30 1 13 * fri", "2026-03-04T10:00:00Z", "2026-03-13T01:30:00Z"),
+        ("15 4 * * 7", "2026-03-04T10:00:00Z", "2026-03-08T04:15:00Z"),
+        ("0 22-2 * * *", "2026-03-04T10:00:00Z", "2026-03-04T22:00:00Z"),
+        ("0 22-2/2 * * *", "2026-03-04T23:30:00Z", "2026-03-05T00:00:00Z"),
+        ("0 5 * * fri-mon", "2026-03-05T10:00:00Z", "2026-03-06T05:00:00Z"),
+        ("0 5 * nov-feb sat-sun", "2026-03-03T10:00:00Z", "2026-11-01T05:00:00Z"),
+        ("0 5 28-3 * *", "2026-03-04T10:00:00Z", "2026-03-28T05:00:00Z"),
+        ("0 0 * * 1/2", "2026-03-04T10:00:00Z", "2026-03-06T00:00:00Z"),
+        ("0 0 * * */3", "2026-03-04T10:00:00Z", "2026-03-07T00:00:00Z"),
+        ('TZ="Asia/Tokyo" 0 3 * * *', "2026-03-04T10:00:00Z", "2026-03-04T18:00:00Z"),
+        ("CRON_TZ=America/New_York 30 23 * * *", "2026-03-04T10:00:00Z", "2026-03-05T04:30:00Z"),
+        ("@weekly", "2026-03-04T10:00:00Z", "2026-03-08T00:00:00Z"),
+        ("@every 6h", "2026-03-04T10:00:30Z", "2026-03-04T16:00:30Z"),
+        ("0 0 31 2 *", "2026-03-04T10:00:00Z", "none"),
+        ("@manual", "2026-03-04T10:00:00Z", "none"),
+        ("50-10/10 * ? * *", "2026-03-04T10:00:00Z", "2026-03-04T10:10:00Z"),
+    ],
+)
+def test_answers_as_velero_does(text: str, after: str, due: str) -> None:
+    assert parse(text, dialect="go-cron").after(utc(after)) == (None if due == "none" else utc(due))
+
+
+@pytest.mark.parametrize("text", ["0 5 * * fri-mon", "15 4 * * 7", "@manual"])
+def test_what_only_velero_reads_is_no_schedule_of_a_cron_job(text: str) -> None:
+    with pytest.raises(ValueError, match="not a schedule|not within"):
+        parse(text)
