@@ -167,5 +167,5 @@ def test_answers_as_velero_does(text: str, after: str, due: str) -> None:
 
 @pytest.mark.parametrize("text", ["0 5 * * fri-mon", "15 4 * * 7", "@manual"])
 def test_what_only_velero_reads_is_no_schedule_of_a_cron_job(text: str) -> None:
-    with pytest.raises(ValueError, match="not a schedule|not within"):
+    with pytest.raises(ValueError, match=r"not a schedule|not within"):
         parse(text)
