@@ -144,6 +144,7 @@ class VeleroDrillConfig(Strict, frozen=True):
     exclude: tuple[str, ...] = ("kube-*", "velero", "hubops", "hubops-drill*")
     prefix: str = "hubops-drill"  # of the scratch namespaces: <prefix>-<namespace>-<id>
     labels: dict[str, str] = {}  # of them, where the policies of the cluster ask for some
+    custom_resources: tuple[str, ...] = ()  # shell patterns (widgets.example.com): their controllers see two of each
     volumes: bool = True  # restore the volumes, too, where the backup holds them
     workloads: bool = True  # run what was restored, closed for all traffic, and wait until it is ready
     wait: Duration = Duration(minutes=10)  # for the workloads
