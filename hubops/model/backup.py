@@ -115,11 +115,15 @@ class VeleroBackupRecord(msgspec.Struct, frozen=True, kw_only=True):
     schedule: str | None = None
     location: str = ""
     phase: str
+    narrowed: bool = False  # of other namespaces or another schedule than hubops.yaml names: it keeps no promise
     namespaces: tuple[str, ...] = ()  # that it holds something of
     items: int = 0  # in its resource list
     expected: int | None = None  # objects that the cluster had of what it was to hold; None: not compared
     missing: tuple[str, ...] = ()  # of those, the first that it does not hold: "Deployment shop/cart"
     missing_total: int = 0
+    not_compared: tuple[str, ...] = ()  # kinds of which the cluster gave no list: "secrets"
+    hooks: int = 0  # that Velero tried
+    hooks_failed: int = 0
     volumes: int = 0  # that it holds: snapshots, moved data, files of pods
     volumes_missing: tuple[str, ...] = ()  # claims that it should hold and does not
     errors: tuple[str, ...] = ()  # of its results, the first ones
@@ -165,6 +169,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     def at(self) -> datetime:
         """When it began, by the API server's clock where that was known."""
         return self.started_at - timedelta(seconds=self.clock_ahead_s)
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether it is somebody's extra backup of a part, which says nothing of what was promised."""
+        return self.action == "backup" and self.velero is not None and self.velero.narrowed
 
     @property
     def proofs(self) -> tuple[Proof, ...]:

@@ -78,7 +78,7 @@ class Scope:
     ) -> None:
         self.spec = spec
         self._namespaces = namespaces
-        self._sorts = sorts
+        self.sorts = sorts
 
     @property
     def _every_namespace(self) -> bool:
@@ -176,7 +176,7 @@ class Scope:
 
     def _resolve(self, named: str) -> str:
         name, _, group = named.lower().partition(".")
-        for sort in self._sorts:
+        for sort in self.sorts:
             called = name == sort.plural or name in sort.names
             if called and (not group or sort.group == group or sort.group.startswith(f"{group}.")):
                 return sort.resource

@@ -1,0 +1,1 @@
+"""Backups by Velero: asked for, waited for, and judged against what the cluster has."""
