@@ -504,7 +504,7 @@ def test_a_member_without_a_leader_gives_a_copy_that_is_no_full_success(site: Si
             for member in three.members[1:]:
                 three.kill(member)
             etcdctl = Etcdctl(site.config().backup.etcd or EtcdBackupConfig())
-            poll(lambda: etcdctl.status(first.url).leader_id is None, "no leader", 20)
+            poll(lambda: etcdctl.status(first.url).leader_id is None, "no leader")
 
         site.on["checking"] = lose
         run = site.take()

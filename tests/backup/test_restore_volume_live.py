@@ -54,7 +54,7 @@ def test_its_commands_bring_back_what_was_in_the_claim(world: World) -> None:
         claim = world.api.get("PersistentVolumeClaim", world.space, "orders") or {}
         return bool(claim.get("status", {}).get("phase") == "Bound")
 
-    poll(bound, "the claim is bound again", 30)
+    poll(bound, "the claim is bound again")
     after = world.api.get("PersistentVolumeClaim", world.space, "orders") or {}
     old = before["spec"]["volumeName"]
     assert after["spec"]["volumeName"] != old

@@ -70,7 +70,7 @@ def test_what_the_driver_says_is_the_reason(world: World) -> None:
 def test_one_that_hangs_ends_with_its_time_and_the_others_are_not_lost(world: World) -> None:
     (world.csi.claim(world.space, "good") / "x").write_text("x")
     world.snapshot("earlier", "good")
-    poll(lambda: world.csi.status(world.space, "earlier").get("readyToUse", False), "an earlier one", 20)
+    poll(lambda: world.csi.status(world.space, "earlier").get("readyToUse", False), "an earlier one")
     world.csi.hold("CreateSnapshot")
     run = world.take(timeout=Duration(seconds=2), keep=Keep(last=1, hourly=0, daily=0, weekly=0, monthly=0))
     assert run.outcome == "failed"
@@ -94,9 +94,9 @@ def test_what_failed_in_an_earlier_run_is_replaced(world: World) -> None:
     world.csi.claim(world.space, "data")
     world.csi.fail("CreateSnapshot", "INTERNAL", "the pool is degraded")
     world.snapshot("earlier", "data")
-    poll(lambda: "error" in world.csi.status(world.space, "earlier"), "it failed", 20)
+    poll(lambda: "error" in world.csi.status(world.space, "earlier"), "it failed")
     world.csi.hold("CreateSnapshot")  # it would be ready otherwise before it is removed
-    poll(lambda: "error" in world.csi.status(world.space, "earlier"), "it failed", 20)
+    poll(lambda: "error" in world.csi.status(world.space, "earlier"), "it failed")
     run = world.take(timeout=Duration(seconds=2))
     assert run.outcome == "failed"
     assert f"{world.space}/earlier: deleted: it never became ready" in world.told.text
@@ -112,7 +112,7 @@ def test_claims_that_cannot_be_snapshotted_are_listed_each_with_its_reason(world
     claim(world, "by-hand", storageClassName="", volumeName=f"by-hand-{space}")
     claim(world, "foreign", storageClassName="", volumeName=f"foreign-{space}")
     for name in ("by-hand", "foreign"):
-        poll(partial(bound, world, name), name, 20)
+        poll(partial(bound, world, name), name)
     api.patch(claim_ref(world, "leaving"), {"metadata": {"finalizers": ["example.com/held"]}})
     api.delete(claim_ref(world, "leaving"))
     run = world.take()
@@ -190,7 +190,6 @@ def test_the_policy_drops_only_own_and_never_what_a_proof_rests_on(world: World)
     poll(
         lambda: all(world.csi.status(world.space, n).get("readyToUse") for n in [*names, "foreign", "orphan"]),
         "ready",
-        30,
     )
     keep = Keep(last=1, hourly=0, daily=0, weekly=0, monthly=0)
     proof = proven(world, "a2")
@@ -201,7 +200,7 @@ def test_the_policy_drops_only_own_and_never_what_a_proof_rests_on(world: World)
     world.api.delete(scratch)
     assert run.outcome == "succeeded"
     newest = of(run, "data").snapshot
-    poll(lambda: "a4" not in {each.name for each in world.own()}, "dropped", 20)
+    poll(lambda: "a4" not in {each.name for each in world.own()}, "dropped")
     assert {each.name for each in world.own() if not each.leaving} == {"a2", "a3", "orphan", newest}
     assert world.csi.status(world.space, "foreign")["readyToUse"]
 
@@ -236,7 +235,7 @@ def test_a_namespace_that_takes_no_more_snapshots_says_so(world: World) -> None:
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"namespace": world.space, "name": "none"},
              "spec": {"hard": hard}}  # fmt: skip
     world.api.apply(quota)
-    poll(partial(counted, world, "none"), "counted", 20)
+    poll(partial(counted, world, "none"), "counted")
     run = world.take()
     assert run.outcome == "failed"
     assert "exceeded quota: none" in str(run.reason)

@@ -36,12 +36,12 @@ def test_a_backup_from_its_report_to_its_end(world: World, capsys: pytest.Captur
 
     world.csi.claim(world.space, "data")
     world.snapshot("a-first", "data")
-    poll(lambda: world.csi.status(world.space, "a-first").get("readyToUse", False), "an earlier one", 20)
+    poll(lambda: world.csi.status(world.space, "a-first").get("readyToUse", False), "an earlier one")
     code, out, progress = hubops("--output", "json")
     assert (code, json.loads(out)["findings"]) == (Exit.OK, []), progress
     assert f"{world.space}/data: data-" in progress
     assert f"{world.space}/a-first: deleted: the policy does not keep it" in progress
-    poll(lambda: len(world.own()) == 1, "the earlier one is gone", 20)
+    poll(lambda: len(world.own()) == 1, "the earlier one is gone")
     [kept] = world.own()
 
     assert (
@@ -53,12 +53,12 @@ def test_a_backup_from_its_report_to_its_end(world: World, capsys: pytest.Captur
     assert hubops("prune", "--plan")[1].endswith("0 snapshots would be deleted.\n")
 
     world.snapshot("z-last", "data")
-    poll(lambda: world.csi.status(world.space, "z-last").get("readyToUse", False), "a later one", 20)
+    poll(lambda: world.csi.status(world.space, "z-last").get("readyToUse", False), "a later one")
     code, out, _ = hubops("prune", "--plan")
     assert out.startswith(f"{world.space}/{kept.name} of ")
     assert len(world.own()) == 2
     assert hubops("prune")[0] == Exit.OK
-    poll(lambda: [each.name for each in world.own()] == ["z-last"], "pruned", 20)
+    poll(lambda: [each.name for each in world.own()] == ["z-last"], "pruned")
 
     world.csi.fail("CreateSnapshot", "RESOURCE_EXHAUSTED", "no space left in the pool")
     code, out, _ = hubops("--output", "json")

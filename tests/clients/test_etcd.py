@@ -154,7 +154,7 @@ def test_a_program_that_takes_too_long_is_ended() -> None:
     running = Running(["/bin/sleep", "60"], {})
     with pytest.raises(Retryable, match="sleep 60 did not end within 0 s"):
         running.result(0.2)
-    poll(lambda: running._process.poll() is not None, "ended", 5)
+    poll(lambda: running._process.poll() is not None, "ended")
 
 
 def test_the_reason_of_a_complaint() -> None:

@@ -56,7 +56,7 @@ def test_what_takes_too_long_is_ended_with_all_it_started(tmp_path: Path) -> Non
     assert (answer.text, answer.code, answer.ended, answer.failed) == ("begun\n", None, "timeout", True)
     assert time.monotonic() - began < 15
     child = int((tmp_path / "pid").read_text())
-    poll(lambda: not alive(child), "what it started has ended", 10)
+    poll(lambda: not alive(child), "what it started has ended")
 
 
 def alive(process: int) -> bool:

@@ -32,7 +32,7 @@ class Terminal:
 
     def shows(self, words: str) -> None:
         """Wait until *words* have come to it; the kernel passes them on when it likes."""
-        poll(lambda: words in self._read(), repr(words), 10)
+        poll(lambda: words in self._read(), repr(words))
 
     def _read(self) -> str:
         with suppress(BlockingIOError):

@@ -141,7 +141,7 @@ def _fill(api: Api, webhook: str) -> None:
     for plural, conversion in (("widgets", None), ("gadgets", webhook), ("gizmos", webhook)):
         api.call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", _crd(plural, conversion))
         path = f"/apis/example.com/v1/namespaces/shop/{plural}"
-        poll(lambda path=path: api.session.get(api.server + path, timeout=5).ok, f"{plural} served")  # type: ignore[misc]
+        poll(lambda path=path: api.session.get(api.server + path).ok, f"{plural} served")  # type: ignore[misc]
         custom = {"apiVersion": "example.com/v1", "kind": plural[:-1].title(), "metadata": {"name": "first"}}
         api.call("POST", path, custom)
     _store_anew(api, "gizmos")
@@ -245,7 +245,7 @@ def test_a_drill_that_is_killed_at_any_step_leaves_nothing_that_the_next_one_doe
     settings = str(cluster.settings(encryption_config=str(cluster.encryption)))
     for step in _STEPS:
         _kill_at(step, cluster.command("drill", "etcd", "--config", settings))
-        poll(lambda: not _running_in(cluster.world.scratch), f"killed at {step!r}: all programs ended", 10)
+        poll(lambda: not _running_in(cluster.world.scratch), f"killed at {step!r}: all programs ended")
         assert cluster.world.left(), f"killed at {step!r}: a folder is left to be removed"
         assert clean(Path(cluster.world.config.backup.directory)) == 1
         assert cluster.world.left() == []

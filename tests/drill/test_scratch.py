@@ -64,7 +64,7 @@ def test_they_are_gone_after_an_error_too(tmp_path: Path) -> None:
 
 def test_a_killed_drill_takes_its_programs_along_and_the_next_one_removes_its_folder(tmp_path: Path) -> None:
     pid = _killed_drill(tmp_path)
-    poll(lambda: start_time(pid) is None, "the program ended with its drill", 10)
+    poll(lambda: start_time(pid) is None, "the program ended with its drill")
     (left,) = _left(tmp_path)
     assert (left / "secret").read_text() == "plain"
     with scratch(tmp_path) as place:

@@ -137,7 +137,7 @@ def audited(world: World, user: str) -> list[dict[str, Any]]:
     def released() -> bool:
         return any(each["objectRef"].get("name") == "journal-volumes" for each in lines())
 
-    poll(released, "the audit log", 40)
+    poll(released, "the audit log")
     return lines()
 
 
@@ -194,12 +194,12 @@ def test_a_pod_that_the_cluster_refuses_is_told(world: World, monkeypatch: pytes
     world.api.apply(deny)
     world.api.apply(bind)
     try:
-        poll(lambda: refuses(world), "the policy is in force", 20)
+        poll(lambda: refuses(world), "the policy is in force")
         run = drill(world, "data")
     finally:
         world.api.delete(bind)
         world.api.delete(deny)
-        poll(lambda: not refuses(world), "the policy is no longer in force", 20)
+        poll(lambda: not refuses(world), "the policy is no longer in force")
     assert run.outcome == "failed"
     assert "the cluster refuses the pod that was to look at it" in str(run.reason)
     assert "images come from our registry" in str(run.reason)
@@ -229,7 +229,7 @@ def test_what_cannot_be_is_said_before_anything_is_made(world: World) -> None:
 def test_pod_security_takes_the_pod_and_no_other(world: World, block: bool) -> None:
     scratch = volume_scratch.Scratch(f"{world.space}-{'block' if block else 'files'}")
     world.cluster.create(scratch.namespace())
-    poll(lambda: world.api.get("ServiceAccount", scratch.name, "default") is not None, "its ServiceAccount", 20)
+    poll(lambda: world.api.get("ServiceAccount", scratch.name, "default") is not None, "its ServiceAccount")
     made = job("look", scratch.name, scratch.labels, "restored", VolumeDrillConfig(), block=block, seconds=60)
     pod = {"apiVersion": "v1", "kind": "Pod", **made["spec"]["template"]}
     pod["metadata"] |= {"namespace": scratch.name, "name": "look"}
@@ -260,7 +260,7 @@ def test_a_content_that_somebody_set_to_delete_does_not_take_the_snapshot_along(
     content = scratch.content(source, world.own()[0])
     world.cluster.create(content)
     world.cluster.create(scratch.snapshot(content))
-    poll(lambda: world.csi.status(scratch.name, volume_scratch.NAME).get("readyToUse", False), "ready", 20)
+    poll(lambda: world.csi.status(scratch.name, volume_scratch.NAME).get("readyToUse", False), "ready")
     world.api.patch(content, {"spec": {"deletionPolicy": "Delete"}})
     assert volume_scratch.remove(world.cluster, scratch, print, within=20) == []
     assert (world.csi.copy(world.space, "data-1") / "-n").read_text() == "data"

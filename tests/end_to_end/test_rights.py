@@ -103,12 +103,12 @@ def test_a_kind_that_is_not_served(hubops: Program, testbed: Testbed) -> None:
     gone = {**crd, "spec": {**spec, "versions": [{**version, "served": False} for version in spec["versions"]]}}
     testbed.api.call("PUT", testbed.api.path_of(crd), gone)
     try:
-        poll(lambda: not testbed.api.serves("Certificate"), "certificates no longer served", 30)
+        poll(lambda: not testbed.api.serves("Certificate"), "certificates no longer served")
         done = hubops.json("daily")
     finally:
         now = testbed.api.get("CustomResourceDefinition", None, "certificates.cert-manager.io") or {}
         testbed.api.call("PUT", testbed.api.path_of(crd), {**now, "spec": spec})
-        poll(lambda: testbed.api.serves("Certificate"), "certificates served again", 30)
+        poll(lambda: testbed.api.serves("Certificate"), "certificates served again")
     assert (done.code, done.ids("unknown"), done.report["findings"]) == (0, set(), [])
     assert "certificate-expires-soon" in done.ids("skipped")
     assert "certificates.cert-manager.io" in done.check("certificate-expires-soon")["reason"]

@@ -176,7 +176,7 @@ def test_an_interrupt_ends_one_step(run: Runbooks, typed: bytes, code: int) -> N
     )
     document = run.program.home / "incident.md"
     with run.at_a_terminal("--yes", "--output", f"markdown={document}") as (process, keyboard):
-        poll((run.program.home / "begun").exists, "the step runs", 30)
+        poll((run.program.home / "begun").exists, "the step runs")
         process.send_signal(signal.SIGINT)
         os.write(keyboard, typed)
         process.communicate(timeout=60)

@@ -119,9 +119,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     try:
         running.post(ALERTS)
         sent = running.outside
-        poll(lambda: len(sent.slack("#team-storefront")) >= 3, "messages of the storefront", 20)
-        poll(lambda: len(sent.slack("#platform-alerts")) >= 3, "messages of the platform", 20)
-        poll(lambda: bool(sent.of("/pagerduty") and sent.of("/watchdog")), "PagerDuty, the dead man's switch", 20)
+        poll(lambda: len(sent.slack("#team-storefront")) >= 3, "messages of the storefront")
+        poll(lambda: len(sent.slack("#platform-alerts")) >= 3, "messages of the platform")
+        poll(lambda: bool(sent.of("/pagerduty") and sent.of("/watchdog")), "PagerDuty, the dead man's switch")
         yield running
     finally:
         running.stop()

@@ -175,7 +175,7 @@ def test_the_log_is_json_without_query_strings(nginx: Nginx, client: Client) -> 
     def logged() -> list[dict[str, Any]]:
         return [each for each in nginx.requests() if each["path"] in ("/v1/report", "/missing/page")]
 
-    poll(lambda: len(logged()) == 2, "both requests logged", timeout=10)
+    poll(lambda: len(logged()) == 2, "both requests logged")
     first, second = logged()
     assert "hidden" not in nginx.place.access_log.read_text()
     expected = {"request_id": "one", "client": INSIDE, "host": "api.example.com", "method": "GET", "status": 200}

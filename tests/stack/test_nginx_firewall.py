@@ -152,7 +152,7 @@ def test_a_refusal_is_logged_without_passwords(nginx: Nginx, client: Client) -> 
     def logged() -> list[dict[str, Any]]:
         return [each for each in nginx.refusals() if each["unique_id"] == "the-request"]
 
-    poll(lambda: bool(logged()), "the refusal logged", timeout=10)
+    poll(lambda: bool(logged()), "the refusal logged")
     (refusal,) = logged()
     assert refusal["client_ip"] == "203.0.113.20"
     assert "942100" in {message["details"]["ruleId"] for message in refusal["messages"]}
@@ -163,7 +163,7 @@ def test_a_refusal_is_logged_without_passwords(nginx: Nginx, client: Client) -> 
 def test_a_body_that_cannot_be_read_is_logged(nginx: Nginx, client: Client) -> None:
     headers = JSON | {"X-Request-ID": "unreadable"}
     client.ask("api", "/v1/users", method="POST", headers=headers, body='{"name":')
-    poll(lambda: any(each["unique_id"] == "unreadable" for each in nginx.refusals()), "the refusal logged", timeout=10)
+    poll(lambda: any(each["unique_id"] == "unreadable" for each in nginx.refusals()), "the refusal logged")
 
 
 def test_the_paths_of_free_text_are_the_sites(tmp_path: Path) -> None:

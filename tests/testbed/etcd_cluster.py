@@ -101,7 +101,7 @@ class EtcdCluster:
         if before is None:
             raise TestbedError("etcd has no leader that could hand over")
         self._ask(before, "transfer-leadership", {"targetID": self._ask(after, "status")["header"]["member_id"]})
-        poll(lambda: self.leader() == after, f"{after.name} leads", 10)
+        poll(lambda: self.leader() == after, f"{after.name} leads")
         return after
 
     def follower(self) -> Member:

@@ -133,7 +133,7 @@ class Observability:
     def unscrape(self, key: str) -> None:
         """Scrape this target no more; returns when Prometheus has let go of it."""
         self._list(entry for entry in self._listed() if entry["labels"]["__metrics_path__"] != f"/{key}")
-        poll(lambda: f"/{key}" not in self._scraped_paths(), f"target {key} gone", 30)
+        poll(lambda: f"/{key}" not in self._scraped_paths(), f"target {key} gone")
 
     def scraped(self) -> set[str]:
         """The keys of the targets that Prometheus is told to scrape."""

@@ -24,7 +24,7 @@ def take(csi: Csi, name: str, claim: str) -> None:
 
 
 def error(csi: Csi, name: str) -> str:
-    poll(lambda: "error" in csi.status(SPACE, name), f"an error of {name}", 20)
+    poll(lambda: "error" in csi.status(SPACE, name), f"an error of {name}")
     return str(csi.status(SPACE, name)["error"]["message"])
 
 
@@ -44,7 +44,7 @@ def test_what_the_driver_says_is_in_the_snapshot(csi: Csi) -> None:
     take(csi, "refused", "refused")
     assert "no space left in the pool" in error(csi, "refused")
     csi.heal()
-    poll(lambda: csi.status(SPACE, "refused").get("readyToUse", False), "ready after all", 30)
+    poll(lambda: csi.status(SPACE, "refused").get("readyToUse", False), "ready after all")
 
 
 def test_a_snapshot_of_a_volume_that_is_gone_is_an_error(csi: Csi) -> None:
@@ -57,16 +57,16 @@ def test_a_snapshot_is_not_ready_while_it_is_uploaded(csi: Csi) -> None:
     csi.claim(SPACE, "uploaded")
     csi.unready()
     take(csi, "uploaded", "uploaded")
-    poll(lambda: csi.status(SPACE, "uploaded").get("readyToUse") is False, "taken and not ready", 20)
+    poll(lambda: csi.status(SPACE, "uploaded").get("readyToUse") is False, "taken and not ready")
     csi.heal()
-    poll(lambda: csi.status(SPACE, "uploaded")["readyToUse"], "ready", 30)
+    poll(lambda: csi.status(SPACE, "uploaded")["readyToUse"], "ready")
 
 
 def test_without_its_driver_nothing_is_ready_until_it_is_back(csi: Csi) -> None:
     csi.claim(SPACE, "waiting")
     csi.kill_driver()
     take(csi, "waiting", "waiting")
-    poll(lambda: "boundVolumeSnapshotContentName" in csi.status(SPACE, "waiting"), "asked for", 20)
+    poll(lambda: "boundVolumeSnapshotContentName" in csi.status(SPACE, "waiting"), "asked for")
     assert not csi.status(SPACE, "waiting").get("readyToUse")
     csi.restart_driver()
-    poll(lambda: csi.status(SPACE, "waiting").get("readyToUse", False), "ready", 30)
+    poll(lambda: csi.status(SPACE, "waiting").get("readyToUse", False), "ready")

@@ -46,7 +46,7 @@ def test_the_leader_moves_and_another_leads_when_it_is_killed(three: EtcdCluster
     moved = three.move_leader()
     assert moved != first
     three.kill(moved)
-    poll(lambda: three.leader() not in (None, moved), "another leads", 20)
+    poll(lambda: three.leader() not in (None, moved), "another leads")
     assert etcdctl(three.access, "put", "b", "2").returncode == 0
     three.restart(moved)
     answer = three.client(moved).call("range", {"key": encode(b"b")})
@@ -58,12 +58,12 @@ def test_without_most_of_its_members_it_has_no_leader(three: EtcdCluster) -> Non
     three.kill(lost[0])
     lost.append(three.follower())
     three.kill(lost[1])
-    poll(lambda: three.leader() is None, "no leader", 20)
+    poll(lambda: three.leader() is None, "no leader")
     for member in lost:
         three.supervisor.start_again(member.name)
     for member in lost:
         three.restart(member)
-    poll(lambda: three.leader() is not None, "a leader again", 20)
+    poll(lambda: three.leader() is not None, "a leader again")
 
 
 def test_one_of_one_member_takes_settings_and_ends_without_a_trace(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_end_ends_all_and_removes_what_was_written(tmp_path: Path) -> None:
 def test_one_that_ignores_the_polite_request_is_killed(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path / "bed", State())
     process = supervisor.start("stubborn", STUBBORN)
-    poll(lambda: bool(supervisor.log("stubborn").read_text()), "signal ignored", 5)
+    poll(lambda: bool(supervisor.log("stubborn").read_text()), "signal ignored")
     supervisor.stop("stubborn")
     assert not process.alive()
 
@@ -68,7 +68,7 @@ def test_programs_die_with_a_killed_owner_and_the_next_run_cleans_up(
         assert sleeper.alive()
         assert sweep() == []
         owner.send_signal(signal.SIGKILL)
-    poll(lambda: not sleeper.alive(), "the sleeper killed with its owner", 5)
+    poll(lambda: not sleeper.alive(), "the sleeper killed with its owner")
     assert sweep() == ["run-1"]
     assert not directory.exists()
 

@@ -104,7 +104,7 @@ def test_it_hangs_until_the_fault_is_over(store_faults: StoreFaults, s3: S3Store
     with ThreadPoolExecutor(1) as pool:
         with store_faults.on("PutObject", provoke.hang()):
             waiting = pool.submit(put, s3, "hung", b"x")
-            poll(lambda: len(store_faults.seen) > before, "asked", 5)
+            poll(lambda: len(store_faults.seen) > before, "asked")
             assert not waiting.done()
         with pytest.raises(BaseError):
             waiting.result(timeout=10)

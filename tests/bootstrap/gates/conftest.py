@@ -74,7 +74,7 @@ def expect(gate: Gate, at: Installed, state: str, *words: str) -> Verdict:
         return seen[-1].state == state and all(each in seen[-1].words for each in words)
 
     try:
-        poll(asked, f"{state} {words}", 8)
+        poll(asked, f"{state} {words}")
     except TestbedError as error:
         raise AssertionError(f"{seen[-1]} and not {state} {words}") from error
     return seen[-1]

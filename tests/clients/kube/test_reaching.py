@@ -241,7 +241,7 @@ def test_a_plugin_that_waits_for_a_person_is_ended_at_the_deadline(connect: Conn
     os.close(reader)
     nobody = select.poll()
     nobody.register(writer, 0)  # of a pipe that nobody reads, an error is reported without being asked for
-    poll(lambda: bool(nobody.poll(0)), "nothing of the plugin reads any more", 10)
+    poll(lambda: bool(nobody.poll(0)), "nothing of the plugin reads any more")
     os.close(writer)
 
 

@@ -32,7 +32,7 @@ class Measured(Fault):
 
     def inject(self, bed: Testbed) -> None:
         bed.stack.scrape([self._fresh()])
-        poll(lambda: bool(bed.stack.query(f"up{self._selector} == 1")), f"Prometheus scrapes {self.name}", 30)
+        poll(lambda: bool(bed.stack.query(f"up{self._selector} == 1")), f"Prometheus scrapes {self.name}")
 
     def clear(self, bed: Testbed) -> None:
         bed.stack.unscrape(self.exporter.key)
@@ -42,7 +42,7 @@ class Measured(Fault):
             bed.stack.forget(self._selector)
             return not bed.stack.query(self._selector)
 
-        poll(gone, f"series of {self.name} gone", 30, every=1.0)
+        poll(gone, f"series of {self.name} gone", every=1.0)
 
 
 def _requests(**by_code: float) -> list[Sample]:

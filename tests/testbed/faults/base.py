@@ -59,9 +59,9 @@ def remove(bed: Testbed, *objects: Object) -> None:
 
 def _wait_gone(bed: Testbed, obj: Object) -> None:
     kind, name, namespace = obj["kind"], obj["metadata"]["name"], obj["metadata"].get("namespace")
-    poll(lambda: bed.api.get(kind, namespace, name) is None, f"{kind} {name} gone", 30)
+    poll(lambda: bed.api.get(kind, namespace, name) is None, f"{kind} {name} gone")
     if kind in ("Deployment", "StatefulSet", "DaemonSet", "Job"):
-        poll(lambda: not pods(bed, namespace, name), f"the pods of {name} gone", 30)
+        poll(lambda: not pods(bed, namespace, name), f"the pods of {name} gone")
 
 
 def pods(bed: Testbed, namespace: str, app: str) -> list[Object]:
@@ -75,7 +75,7 @@ def scheduled_pods(bed: Testbed, namespace: str, app: str, count: int) -> list[O
     def all_there() -> bool:
         return len([p for p in pods(bed, namespace, app) if p["spec"].get("nodeName")]) == count
 
-    poll(all_there, f"{count} pods of {app} scheduled", 30)
+    poll(all_there, f"{count} pods of {app} scheduled")
     return pods(bed, namespace, app)
 
 

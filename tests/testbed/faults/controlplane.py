@@ -51,7 +51,7 @@ class ExtensionGone(Fault):
             found = bed.api.get("APIService", None, self.expect.name)
             return bool(found and found.get("status", {}).get("conditions"))
 
-        poll(judged, f"{self.expect.name} judged", 30)
+        poll(judged, f"{self.expect.name} judged")
         bed.backdate(SINCE, f"/registry/apiregistration.k8s.io/apiservices/{self.expect.name}")
 
     def clear(self, bed: Testbed) -> None:

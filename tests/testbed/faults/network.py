@@ -50,7 +50,7 @@ class Routed(Fault):
             applied = bed.api.apply(obj)
             name, namespace = obj["metadata"]["name"], obj["metadata"]["namespace"]
             if obj["kind"] == "Service":
-                poll(partial(_has_endpoints, bed, namespace, name), "its endpoints", 30)
+                poll(partial(_has_endpoints, bed, namespace, name), "its endpoints")
             kinds = ("ingress", "services/specs", "endpointslices")
             bed.backdate(SINCE, *(f"/registry/{kind}/{namespace}/{name}" for kind in kinds))
             if self.reason:
@@ -75,7 +75,7 @@ class FailingDns(Fault):
         target = coredns_target(self.key, "coredns-failing", f"{fresh_address('10.7')}:9153", failing=60.0)
         bed.stack.scrape([target])
         query = 'rate(coredns_dns_responses_total{rcode="SERVFAIL",pod="coredns-failing"}[15m]) > 1'
-        poll(lambda: bool(bed.stack.query(query)), "Prometheus sees the errors", 30)
+        poll(lambda: bool(bed.stack.query(query)), "Prometheus sees the errors")
 
     def clear(self, bed: Testbed) -> None:
         bed.stack.unscrape(self.key)

@@ -35,12 +35,12 @@ class Cordoned(Fault):
 
     def inject(self, bed: Testbed) -> None:
         bed.api.patch(node(bed, self.expect.name), {"spec": {"unschedulable": True}})
-        poll(lambda: self._tainted(bed), f"{self.expect.name} tainted", 30)
+        poll(lambda: self._tainted(bed), f"{self.expect.name} tainted")
         bed.backdate(dt.timedelta(days=3), f"/registry/minions/{self.expect.name}")
 
     def clear(self, bed: Testbed) -> None:
         bed.api.patch(node(bed, self.expect.name), {"spec": {"unschedulable": None}})
-        poll(lambda: not self._tainted(bed), f"{self.expect.name} free of its taint", 30)
+        poll(lambda: not self._tainted(bed), f"{self.expect.name} free of its taint")
 
     def _tainted(self, bed: Testbed) -> bool:
         taints = node(bed, self.expect.name)["spec"].get("taints", [])
@@ -122,7 +122,7 @@ class CrowdedNodes(Fault):
     def inject(self, bed: Testbed) -> None:
         bed.api.apply(self.workload)
         scheduled_pods(bed, "logging", "reindex", self.replicas)
-        poll(lambda: self._ready(bed), "reindex ready", 30)
+        poll(lambda: self._ready(bed), "reindex ready")
 
     def _ready(self, bed: Testbed) -> bool:
         found = bed.api.get("Deployment", "logging", "reindex") or {}
@@ -195,7 +195,7 @@ class Measured(Fault):
             answer = bed.stack.query(query)
             return any(wanted is None or float(result["value"][1]) == wanted for result in answer)
 
-        poll(seen, f"Prometheus sees {last.name}", 30)
+        poll(seen, f"Prometheus sees {last.name}")
 
     def clear(self, bed: Testbed) -> None:
         bed.stack.unscrape(self._key)

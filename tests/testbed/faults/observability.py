@@ -71,7 +71,7 @@ class Inhibited(Fault):
         rule = {"source_matchers": ['alertname="Watchdog"'], "target_matchers": ['severity="critical"'],
                 "equal": ["datacenter"]}  # fmt: skip
         bed.stack.inhibit([rule])
-        poll(lambda: bool(self._inhibited(bed)), "LedgerDown inhibited", 30)
+        poll(lambda: bool(self._inhibited(bed)), "LedgerDown inhibited")
 
     def _inhibited(self, bed: Testbed) -> list[dict[str, Any]]:
         return [alert for alert in bed.stack.alerts() if alert["status"]["inhibitedBy"]]
@@ -89,7 +89,7 @@ class Rules(Fault):
 
     def inject(self, bed: Testbed) -> None:
         bed.stack.rules(self.expect.name, [self.rule])
-        poll(lambda: self._health(bed) not in ("", "unknown"), f"{self.expect.name} evaluated", 30)
+        poll(lambda: self._health(bed) not in ("", "unknown"), f"{self.expect.name} evaluated")
 
     def _health(self, bed: Testbed) -> str:
         groups = [group for group in bed.stack.rule_groups() if group["name"] == self.expect.name]
@@ -97,7 +97,7 @@ class Rules(Fault):
 
     def clear(self, bed: Testbed) -> None:
         bed.stack.rules(self.expect.name, None)
-        poll(lambda: not self._health(bed), f"{self.expect.name} gone", 30)
+        poll(lambda: not self._health(bed), f"{self.expect.name} gone")
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Measured(Fault):
 
     def inject(self, bed: Testbed) -> None:
         bed.stack.scrape([self._target])
-        poll(lambda: bool(bed.stack.query(f'up{{pod="{self.pod}"}} == 1')), f"{self.pod} is scraped", 30)
+        poll(lambda: bool(bed.stack.query(f'up{{pod="{self.pod}"}} == 1')), f"{self.pod} is scraped")
 
     def clear(self, bed: Testbed) -> None:
         bed.stack.unscrape(self._target.key)
@@ -148,7 +148,7 @@ class Measured(Fault):
             bed.stack.forget(selector)
             return not bed.stack.query(selector)
 
-        poll(gone, f"series of {self.pod} gone", 30, every=1.0)
+        poll(gone, f"series of {self.pod} gone", every=1.0)
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class NoExporter(Fault):
     def inject(self, bed: Testbed) -> None:
         bed.stack.unscrape(self._key)
         query = f'up{{job="node-exporter",nodename="{self.expect.name}"}}'
-        poll(lambda: not bed.stack.query(query), f"no series of the exporter on {self.expect.name}", 30)
+        poll(lambda: not bed.stack.query(query), f"no series of the exporter on {self.expect.name}")
 
     def clear(self, bed: Testbed) -> None:
         if self._key not in bed.stack.scraped():
@@ -171,7 +171,7 @@ class NoExporter(Fault):
             found = next(item for item in targets(bed) if item.key == self._key)
             bed.stack.scrape([found], history=False)
         query = f'up{{job="node-exporter",nodename="{self.expect.name}"}} == 1'
-        poll(lambda: bool(bed.stack.query(query)), f"{self.expect.name} is scraped again", 30)
+        poll(lambda: bool(bed.stack.query(query)), f"{self.expect.name} is scraped again")
 
 
 @dataclass(frozen=True)

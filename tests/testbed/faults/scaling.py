@@ -56,7 +56,7 @@ class Budget(Standing):
             found = bed.api.get("PodDisruptionBudget", budget["metadata"]["namespace"], budget["metadata"]["name"])
             return bool(found and found.get("status", {}).get("observedGeneration"))
 
-        poll(counted, f"budget {budget['metadata']['name']} counted", 30)
+        poll(counted, f"budget {budget['metadata']['name']} counted")
 
     def clear(self, bed: Testbed) -> None:
         """The controller warns of pods with two budgets, about the pods."""

@@ -40,7 +40,7 @@ class Unschedulable(Fault):
             reasons = [c.get("reason") for p in pods(bed, namespace, name) for c in p["status"].get("conditions", [])]
             return reasons.count("Unschedulable") == 2
 
-        poll(refused, f"the scheduler refuses {name}", 30)
+        poll(refused, f"the scheduler refuses {name}")
         older(bed, namespace, name, SINCE)
 
     def clear(self, bed: Testbed) -> None:
@@ -64,7 +64,7 @@ class OverQuota(Fault):
             conditions: list[dict[str, Any]] = found.get("status", {}).get("conditions", [])
             return any(c["type"] == "ReplicaFailure" and c["status"] == "True" for c in conditions)
 
-        poll(refused, f"the quota refuses {name}", 30)
+        poll(refused, f"the quota refuses {name}")
         older(bed, namespace, name, SINCE)
 
     def clear(self, bed: Testbed) -> None:
@@ -83,7 +83,7 @@ class PendingClaim(Fault):
         namespace, name = self.expect.namespace or "", self.expect.name
         bed.api.apply(self.claim)
         about = f"involvedObject.name={name}"
-        poll(lambda: bool(bed.api.list("Event", namespace, fieldSelector=about)), f"an event about {name}", 30)
+        poll(lambda: bool(bed.api.list("Event", namespace, fieldSelector=about)), f"an event about {name}")
         older(bed, namespace, name, SINCE)
 
     def clear(self, bed: Testbed) -> None:

@@ -56,7 +56,6 @@ class FullVolume(Fault):
         poll(
             lambda: any(abs(float(r["value"][1]) - wanted) < 1 for r in bed.stack.query(query)),
             f"Prometheus sees {self.expect.name} change",
-            30,
         )
 
     def _mine(self, sample: Sample, *names: str) -> bool:
@@ -100,7 +99,7 @@ class FillingVolume(Fault):
         labels = kubelet_labels(self.node, "/metrics/filling") | {"instance": f"{fresh_address('10.0')}:10250"}
         bed.stack.scrape([Target(self._key, labels, tuple(samples))])
         query = f'kubelet_volume_stats_available_bytes{{persistentvolumeclaim="{self.expect.name}"}}'
-        poll(lambda: bool(bed.stack.query(query)), "Prometheus sees the filling volume", 30)
+        poll(lambda: bool(bed.stack.query(query)), "Prometheus sees the filling volume")
 
     def clear(self, bed: Testbed) -> None:
         bed.stack.unscrape(self._key)
@@ -120,7 +119,7 @@ def forget(bed: Testbed, *selectors: str) -> None:
         bed.stack.forget(*selectors)
         return not any(bed.stack.query(selector) for selector in selectors)
 
-    poll(gone, f"series {' '.join(selectors)} gone", 30, every=1.0)
+    poll(gone, f"series {' '.join(selectors)} gone", every=1.0)
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class TargetDown(Fault):
     def inject(self, bed: Testbed) -> None:
         bed.stack.scrape([replace(self._target, samples=())], up=0.0)
         query = f'up{{job="{self.expect.name}"}} == 0'
-        poll(lambda: bool(bed.stack.query(query)), "Prometheus sees the target down", 30)
+        poll(lambda: bool(bed.stack.query(query)), "Prometheus sees the target down")
 
     def clear(self, bed: Testbed) -> None:
         bed.stack.unscrape(self._target.key)

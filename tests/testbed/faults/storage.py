@@ -41,9 +41,9 @@ class ReleasedVolume(Fault):
 
         bed.api.apply(self.volume)
         bed.api.apply(made)
-        poll(lambda: phase("Bound"), f"{name} bound", 30)
+        poll(lambda: phase("Bound"), f"{name} bound")
         remove(bed, made)
-        poll(lambda: phase("Released"), f"{name} released", 30)
+        poll(lambda: phase("Released"), f"{name} released")
         bed.backdate(WEEKS, f"/registry/persistentvolumes/{name}")
 
     def clear(self, bed: Testbed) -> None:
@@ -67,7 +67,7 @@ class UnmeasuredVolume(Fault):
         def running() -> bool:
             return any(pod["status"].get("startTime") for pod in pods(bed, "data", self.app))
 
-        poll(running, f"{self.app} runs", 30)
+        poll(running, f"{self.app} runs")
         older(bed, "data", self.app, dt.timedelta(hours=3))
 
     def clear(self, bed: Testbed) -> None:
@@ -95,7 +95,7 @@ class ResizeRefused(Fault):
             found = bed.api.get("PersistentVolumeClaim", "data", self.expect.name)
             return bool(found and found["status"].get("phase") == "Bound")
 
-        poll(bound, f"{self.expect.name} bound", 30)
+        poll(bound, f"{self.expect.name} bound")
         bed.api.patch(made, {"spec": {"resources": {"requests": {"storage": "40Gi"}}}})
         state = {
             "type": "ControllerResizeError",

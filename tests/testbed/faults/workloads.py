@@ -112,7 +112,7 @@ class Refused(Workload):
         namespace, name = self.at
         bed.api.apply(self.made())
         about = f"involvedObject.name={name},reason=FailedCreate"
-        poll(lambda: bool(bed.api.list("Event", namespace, fieldSelector=about)), f"{name} refused", 30)
+        poll(lambda: bool(bed.api.list("Event", namespace, fieldSelector=about)), f"{name} refused")
         self.age(bed)
         bed.backdate(dt.timedelta(minutes=15), f"/registry/events/{namespace}/{name}.")
 
@@ -132,7 +132,7 @@ class Rollout(Workload):
 
     def inject(self, bed: Testbed) -> None:
         bed.api.apply(self.made())
-        poll(lambda: self._status(bed).get("availableReplicas") == 2, "the old version serves", 30)
+        poll(lambda: self._status(bed).get("availableReplicas") == 2, "the old version serves")
         new = self.made()
         new["spec"]["template"]["metadata"]["annotations"] = _BY_HAND
         bed.api.apply(new)
@@ -142,7 +142,7 @@ class Rollout(Workload):
             reasons = [state.get("reason") for state in self._status(bed).get("conditions", [])]
             return "ProgressDeadlineExceeded" in reasons
 
-        poll(given_up, "the rollout past its deadline", 30)
+        poll(given_up, "the rollout past its deadline")
         self.age(bed)
         unready(bed, next(pod for pod in self.pods(bed, 3) if MANUAL in pod["metadata"].get("annotations", {})))
 
@@ -184,7 +184,7 @@ class FailedJob(Workload):
             states = found.get("status", {}).get("conditions", [])
             return any(state["type"] == "Failed" and state["status"] == "True" for state in states)
 
-        poll(failed, "the Job given up", 30)
+        poll(failed, "the Job given up")
 
     def clear(self, bed: Testbed) -> None:
         remove(bed, self.made(), *([self._parent()] if self._of_cron_job else []))

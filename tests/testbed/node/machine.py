@@ -120,4 +120,4 @@ def _start_first_process(supervisor: Supervisor) -> None:
     assert started is not None
     supervisor.state.processes.append(Process(INIT, pid, started))
     supervisor.state.save(supervisor.directory)
-    poll(lambda: Path(f"/proc/{pid}/ns/mnt").readlink() != Path("/proc/self/ns/mnt").readlink(), "namespaces", 5)
+    poll(lambda: Path(f"/proc/{pid}/ns/mnt").readlink() != Path("/proc/self/ns/mnt").readlink(), "namespaces")

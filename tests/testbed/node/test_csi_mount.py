@@ -44,7 +44,7 @@ def finished(csi: Csi, obj: Object) -> str:
 def test_a_job_finds_in_the_restored_volume_what_another_wrote(node_csi: Csi) -> None:
     api = node_csi.bed.api
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
-    poll(lambda: api.get("ServiceAccount", SPACE, "default") is not None, "its ServiceAccount", 20)
+    poll(lambda: api.get("ServiceAccount", SPACE, "default") is not None, "its ServiceAccount")
     files = node_csi.claim(SPACE, "data")
     assert finished(node_csi, job("write", "data", "echo kept > /data/file")) == "Complete"
     assert (files / "file").read_text() == "kept\n"

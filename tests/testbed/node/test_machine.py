@@ -91,11 +91,11 @@ def test_nothing_stays_of_a_machine_whose_owner_was_killed(home: Path) -> None:
     )
     assert died.returncode == -9, died.stderr
     pid, netns = died.stdout.split()
-    poll(lambda: process.start_time(int(pid)) is None, "the machine's first process ended", 10)
+    poll(lambda: process.start_time(int(pid)) is None, "the machine's first process ended")
     directory = home / "run-test"
     assert leftovers("hubops-run-test", directory, netns), "the test would not see what is left"
     assert process.sweep() == ["run-test"]
-    poll(lambda: not leftovers("hubops-run-test", directory, netns), "everything gone", 10)
+    poll(lambda: not leftovers("hubops-run-test", directory, netns), "everything gone")
 
 
 def test_an_archive_holds_each_image_once_under_all_its_names(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ class Trial:
         """Make it; returns at once, `wait` when it can be seen."""
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name, "labels": self.labels}}
         bed.api.apply(namespace)
-        poll(lambda: bed.api.get("ServiceAccount", self.name, "default") is not None, f"account of {self.name}", 30)
+        poll(lambda: bed.api.get("ServiceAccount", self.name, "default") is not None, f"account of {self.name}")
         if self.before:
             self.before(bed, self.name)
         for obj in self.objects:

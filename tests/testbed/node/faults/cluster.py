@@ -198,7 +198,7 @@ def _once_refused(bed: NodeTestbed, namespace: str, name: str = "api") -> None:
             return "failed calling webhook" in str(error)
         return False
 
-    poll(refused, "the webhook in force", 30)
+    poll(refused, "the webhook in force")
     bed.api.apply(placed(app(name), namespace))
 
 
