@@ -6,6 +6,7 @@ patch that does not fit Velero creates the object unchanged.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from typing import Any
 import msgspec
 
 from hubops.drill.velero import outside
-from hubops.drill.velero.intended import Change, Intended
 from hubops.drill.velero.objects import Key, Object
 from hubops.errors import Permanent
 
@@ -52,15 +52,55 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Changes:
-    """What is changed; what that does, counted in words; and the workloads that are not to run, each with the reason."""
+class Rule:
+    """A JSON merge patch of all objects of a resource in *namespaces*, or of those that it names."""
 
-    changes: tuple[Change, ...]
+    resource: str
+    patch: Patch
+    namespaces: tuple[str, ...]
+    names: frozenset[str] = frozenset()
+
+    def concerns(self, resource: str, item: Mapping[str, Any]) -> bool:
+        """Whether the object is one of those."""
+        metadata = item["metadata"]
+        here = resource == self.resource and metadata.get("namespace", "") in self.namespaces
+        return here and (not self.names or metadata["name"] in self.names)
+
+    def document(self) -> dict[str, Any]:
+        """The same as one of Velero's resource modifier rules."""
+        conditions: dict[str, Any] = {"groupResource": self.resource, "namespaces": list(self.namespaces)}
+        if self.names:
+            conditions["resourceNameRegex"] = f"^({'|'.join(re.escape(each) for each in sorted(self.names))})$"
+        return {"conditions": conditions, "mergePatches": [{"patchData": msgspec.json.encode(self.patch).decode()}]}
+
+
+@dataclass(frozen=True)
+class Modifiers:
+    """The rules; what they do, counted in words; the workloads that are not to run, each with the reason."""
+
+    rules: tuple[Rule, ...]
     counted: Mapping[str, int]
     resting: Mapping[Key, str]
 
+    def modified(self, resource: str, item: Mapping[str, Any]) -> dict[str, Any]:
+        """*item* as it is to be restored. As Velero does, each rule looks at the object as it was before any."""
+        result: Any = item
+        for rule in self.rules:
+            if rule.concerns(resource, item):
+                result = merged(result, rule.patch)
+        return dict(result)
 
-def changes(items: Iterable[tuple[Key, Object]], namespaces: Iterable[str], settings: Settings) -> Changes:
+    def document(self) -> str:
+        """What stands in the ConfigMap that a Restore names. Raises Permanent where that cannot hold it."""
+        rules = [each.document() for each in self.rules]
+        written = msgspec.json.encode({"version": "v1", "resourceModifierRules": rules}).decode()
+        if len(written) > _LARGEST:
+            raise Permanent("what the drill has to change in so many objects is more than a ConfigMap can hold; let "
+                            "drill.velero.namespaces name fewer namespaces")  # fmt: skip
+        return written
+
+
+def modifiers(items: Iterable[tuple[Key, Object]], namespaces: Iterable[str], settings: Settings) -> Modifiers:
     """What is to be changed in *items*, and in whatever else there is in *namespaces*."""
     everywhere = tuple(sorted(namespaces))
     named: dict[tuple[str, str, bytes], set[str]] = defaultdict(set)
@@ -77,34 +117,25 @@ def changes(items: Iterable[tuple[Key, Object]], namespaces: Iterable[str], sett
         if patch:
             named[key.resource, key.namespace, msgspec.json.encode(patch, order="sorted")].add(key.name)
     each = (
-        Change(resource, msgspec.json.decode(patch), namespaces=(space,), names=frozenset(names))
+        Rule(resource, msgspec.json.decode(patch), (space,), frozenset(names))
         for (resource, space, patch), names in named.items()
     )
-    return Changes((*_always(everywhere, settings), *each), dict(counted), resting)
+    return Modifiers((*_always(everywhere, settings), *each), dict(counted), resting)
 
 
-def document(intended: Intended) -> str:
-    """What stands in the ConfigMap that a Restore names. Raises Permanent where that cannot hold it."""
-    written = msgspec.json.encode(intended.modifiers()).decode()
-    if len(written) > _LARGEST:
-        raise Permanent("what the drill has to change in so many objects is more than a ConfigMap can hold; let "
-                        "drill.velero.namespaces name fewer namespaces")  # fmt: skip
-    return written
-
-
-def _always(namespaces: tuple[str, ...], settings: Settings) -> Iterator[Change]:
+def _always(namespaces: tuple[str, ...], settings: Settings) -> Iterator[Rule]:
     """What holds for every object of a kind, whatever is known of it."""
     for resource in sorted(_SUSPENDED):
-        yield Change(resource, {"spec": {"suspend": True}}, namespaces=namespaces)
-    yield Change("services", {"spec": dict.fromkeys(_EXTERNAL)}, namespaces=namespaces)
-    yield Change("pods", {"spec": _NO_PRIORITY}, namespaces=namespaces)
+        yield Rule(resource, {"spec": {"suspend": True}}, namespaces)
+    yield Rule("services", {"spec": dict.fromkeys(_EXTERNAL)}, namespaces)
+    yield Rule("pods", {"spec": _NO_PRIORITY}, namespaces)
     if not settings.bound:
-        yield Change("persistentvolumeclaims", {"spec": {"volumeName": None}}, namespaces=namespaces)
+        yield Rule("persistentvolumeclaims", {"spec": {"volumeName": None}}, namespaces)
     for resource in sorted(_TEMPLATED):
         patch: Patch = {"spec": {"template": {"spec": _NO_PRIORITY}}}
         if resource not in _REPLICATED or not settings.workloads:
             patch = joined(patch, _rest(resource))
-        yield Change(resource, patch, namespaces=namespaces)
+        yield Rule(resource, patch, namespaces)
 
 
 def _parts(key: Key, item: Object, settings: Settings) -> Iterator[tuple[str, Patch]]:
@@ -172,4 +203,17 @@ def joined(patch: Patch, other: Patch) -> Patch:
     for key, value in other.items():
         before = result.get(key)
         result[key] = joined(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return result
+
+
+def merged(target: Any, patch: Any) -> Any:
+    """*target* after the JSON merge patch *patch* (RFC 7396); neither is altered."""
+    if not isinstance(patch, Mapping):
+        return patch
+    result = dict(target) if isinstance(target, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
     return result
