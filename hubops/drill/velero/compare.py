@@ -7,12 +7,22 @@ what the drill changed on purpose (`Intended`) are no differences; an intended c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from hubops.drill.velero import defaults, noise
+from hubops.drill.velero.fields import ABSENT, Field, differing
 from hubops.drill.velero.intended import Intended
-from hubops.drill.velero.objects import Key, Object
+from hubops.drill.velero.made_anew import is_usual, why_not_compared
+from hubops.drill.velero.objects import Key, Object, title
+from hubops.drill.velero.told import told
 from hubops.model.backup import Difference
+from hubops.model.quantity import parse_quantity
+from hubops.model.text import inert
+
+_AUTOSCALERS = "horizontalpodautoscalers.autoscaling"
+_SCALED = {"Deployment": "deployments.apps", "StatefulSet": "statefulsets.apps", "ReplicaSet": "replicasets.apps",
+           "ReplicationController": "replicationcontrollers"}  # fmt: skip
 
 
 @dataclass
@@ -23,6 +33,9 @@ class Comparison:
     not_compared: Counter[str] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
 
+    def differs(self, key: Key, item: Object, how: str) -> None:
+        self.differences.append(Difference(what=inert(title(key, item), limit=300), how=inert(how, limit=600)))
+
 
 def compare(
     original: Mapping[Key, Object], restored: Mapping[Key, Object], mapping: Mapping[str, str], intended: Intended
@@ -31,4 +44,100 @@ def compare(
 
     The keys of both have the original namespaces; *mapping* leads from these to the scratch namespaces.
     """
-    raise NotImplementedError
+    result = Comparison()
+    expected = _expected(original, intended, result)
+    scaled = _scaled(original, expected, restored)
+    for key, item in expected.items():
+        live = restored.get(key)
+        result.compared[inert(str(item.get("kind") or key.resource), limit=60)] += 1
+        if live is None:
+            result.differs(key, item, "is missing")
+            continue
+        try:
+            for each in _differing(key, noise.mapped(key, item, mapping), live, scaled=key in scaled):
+                result.differs(key, item, told(key.resource, each))
+        except RecursionError:
+            result.differs(key, item, "is nested too deeply to be compared")
+    _judge_added(original, expected, restored, intended, result)
+    for resource, name in sorted(intended.made):
+        for namespace in mapping:
+            if (key := Key(resource, namespace, name)) not in restored:
+                result.differs(key, {}, "is missing, which the drill itself has made")
+    return result
+
+
+def _expected(original: Mapping[Key, Object], intended: Intended, result: Comparison) -> dict[Key, Object]:
+    """What has to have come back, as it has to be then."""
+    expected: dict[Key, Object] = {}
+    for key, item in original.items():
+        if why := why_not_compared(key, item, original):
+            result.not_compared[why] += 1
+        elif why := intended.left_out(key.resource):
+            result.not_compared[f"{key.resource}: {why}"] += 1
+        else:
+            expected[key] = dict(intended.modified(key.resource, item))
+    return expected
+
+
+def _scaled(
+    original: Mapping[Key, Object], expected: Mapping[Key, Object], restored: Mapping[Key, Object]
+) -> frozenset[Key]:
+    """The objects whose replicas an autoscaler sets, unless the drill has set them."""
+    found: set[Key] = set()
+    for key, item in original.items():
+        if key.resource == _AUTOSCALERS and key in restored:
+            target = _spec(item).get("scaleTargetRef") or {}
+            scaled = Key(_SCALED.get(str(target.get("kind")), ""), key.namespace, target.get("name", ""))
+            if scaled in expected and _spec(expected[scaled]).get("replicas") == _spec(original[scaled]).get(
+                "replicas"
+            ):
+                found.add(scaled)
+    return frozenset(found)
+
+
+def _spec(item: Object) -> Object:
+    return dict(item.get("spec") or {})
+
+
+def _differing(key: Key, was: Object, now: Object, *, scaled: bool) -> Iterator[Field]:
+    for each in differing(noise.cleaned(key, was), noise.cleaned(key, now)):
+        if (scaled and each.names == ("spec", "replicas")) or _is_filled(key, each) or _is_grown(key, each):
+            continue
+        yield each
+
+
+def _is_filled(key: Key, each: Field) -> bool:
+    """Whether one side alone has the field, with the value that it would have anyway."""
+    if each.was is ABSENT and defaults.is_filled_in(key.resource, each.names):
+        return True
+    value = each.now if each.was is ABSENT else each.was if each.now is ABSENT else ABSENT
+    return value is not ABSENT and defaults.is_default(key.resource, each.names, value)
+
+
+def _is_grown(key: Key, each: Field) -> bool:
+    """Whether it is the size of a claim, which Velero before 1.18 makes as large as the snapshot asks for."""
+    if key.resource != "persistentvolumeclaims" or each.names != ("spec", "resources", "requests", "storage"):
+        return False
+    try:
+        return parse_quantity(str(each.now)) >= parse_quantity(str(each.was))
+    except ValueError:
+        return False
+
+
+def _judge_added(
+    original: Mapping[Key, Object],
+    expected: Mapping[Key, Object],
+    restored: Mapping[Key, Object],
+    intended: Intended,
+    result: Comparison,
+) -> None:
+    """What is there and is not to be."""
+    for key, item in restored.items():
+        if key in expected or (key.resource, key.name) in intended.made or why_not_compared(key, item, restored):
+            continue
+        if why := intended.left_out(key.resource):
+            result.differs(key, item, f"is there, although the drill was to leave it out: {why}")
+        elif key in original:
+            continue  # owned by a controller then, or ended
+        elif not is_usual(key, restored):
+            result.differs(key, item, "is there, and the backup does not hold it")
