@@ -16,6 +16,8 @@ from tests.testbed.node.fixture import node_csi as node_csi
 from tests.testbed.node.fixture import node_testbed as node_testbed
 from tests.testbed.object_store import ObjectStore
 from tests.testbed.store_faults import StoreFaults
+from tests.testbed.velero import Velero
+from tests.testbed.velero_platform import VeleroPlatform
 
 # Property tests are judged by what they find; how long one example takes says only how busy the machine is.
 settings.register_profile("unhurried", deadline=None)
@@ -66,3 +68,17 @@ def csi() -> Iterator[Csi]:
     bed = Testbed.start(bare=True, controllers=True)
     yield Csi.start(bed)
     bed.stop()
+
+
+@pytest.fixture(scope="session")
+def velero_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VeleroPlatform]:
+    """A Velero in a cluster where what it restores becomes ready; its files are in one unit of tests/workers.py."""
+    platform = VeleroPlatform.start(tmp_path_factory.mktemp("velero") / "platform")
+    yield platform
+    platform.stop()
+
+
+@pytest.fixture(scope="session")
+def velero(velero_platform: VeleroPlatform) -> Velero:
+    """The Velero of `velero_platform`, for tests that need nothing but it."""
+    return velero_platform.velero

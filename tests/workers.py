@@ -18,6 +18,7 @@ TOGETHER = {
     "bootstrap": ("tests/bootstrap/test_", "tests/bootstrap/gates/"),
     "stack": ("tests/stack/",),
     "node": ("tests/testbed/node/", "tests/drill/test_volumes_on_a_node"),
+    "velero": ("tests/backup/velero/", "tests/drill/velero/", "tests/clients/test_velero", "tests/testbed/test_velero"),
     "whole platform": ("tests/bootstrap/platform/",),
 }
 

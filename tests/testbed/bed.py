@@ -75,6 +75,7 @@ class Testbed:
         *,
         bare: bool = False,
         controllers: bool = False,
+        nodes: bool = False,
         sample: bool = True,
         kwok: bool = True,
         say: Callable[[str], None] = quiet,
@@ -82,11 +83,12 @@ class Testbed:
         """Start a testbed and wait until it is ready.
 
         With a *name* it stays until `down`; without, it ends with this process. *bare* is etcd and the API server
-        only; *controllers* adds the controller manager to them. *sample* fills it with the healthy platform. Without
-        *kwok* there are no nodes until real ones join.
+        only; *controllers* adds the controller manager to them, *nodes* the scheduler and kwok. *sample* fills it with
+        the healthy platform. Without *kwok* there are no nodes until real ones join.
         """
         sweep()
-        programs = build.programs(say, build.CONTROL_PLANE if bare else tuple(build.FAMILIES))
+        few = (*build.CONTROL_PLANE, "kwok") if nodes else build.CONTROL_PLANE
+        programs = build.programs(say, few if bare else tuple(build.FAMILIES))
         directory = state_home() / (name or f"run-{os.getpid()}-{os.urandom(3).hex()}")
         try:
             directory.mkdir(parents=True)
@@ -95,7 +97,7 @@ class Testbed:
         state = State(owner=None if name else myself())
         supervisor = Supervisor(directory, state)
         try:
-            _start_programs(supervisor, programs, bare, controllers, kwok)
+            _start_programs(supervisor, programs, bare, controllers, nodes, kwok)
             bed = cls(directory, supervisor)
             if sample and not bare:
                 from tests.testbed import sample as healthy
@@ -179,7 +181,7 @@ def running(name: str = BACKGROUND) -> bool:
 
 
 def _start_programs(
-    supervisor: Supervisor, programs: dict[str, Path], bare: bool, controllers: bool, kwok: bool
+    supervisor: Supervisor, programs: dict[str, Path], bare: bool, controllers: bool, nodes: bool, kwok: bool
 ) -> None:
     """Everything that can start at once does; what a program needs of another is waited for first."""
     state = supervisor.state
@@ -213,10 +215,9 @@ def _start_programs(
     if beside or controllers:
         later.append(plane.start_controllers())
     if beside:
-        later += [
-            plane.start_scheduler(),
-            beside.start_kube_state_metrics(),
-        ]
+        later.append(beside.start_kube_state_metrics())
+    if beside or nodes:
+        later.append(plane.start_scheduler())
         if kwok:
             later.append(plane.start_kwok())
     for ready in later:

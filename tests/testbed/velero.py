@@ -1,0 +1,264 @@
+"""A real Velero server and its plugin for S3, as processes beside an API server of the testbed.
+
+Its store is a real S3 server behind a proxy that lets it fail (`velero.faults`). No pod runs: what the server needs of
+its own Deployment is there and empty. Its periods are short where a flag says them.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from hubops.clients.kube.writer import KubeWriter
+from hubops.clients.retry import Deadline
+from hubops.clients.velero import VeleroClient
+from hubops.config import KubernetesConfig
+from tests.testbed import build
+from tests.testbed.api import Object, load
+from tests.testbed.bed import Testbed
+from tests.testbed.errors import TestbedError
+from tests.testbed.object_store import ObjectStore
+from tests.testbed.process import State, Supervisor, free_port, myself, poll
+from tests.testbed.store_faults import StoreFaults
+
+NAMESPACE = "velero"
+LOCATION = "default"
+CRDS = Path(__file__).parents[1] / "crds" / "velero.yaml"
+_SERVER, _PLUGIN = "velero", "velero-plugin-for-aws"
+_FLAGS = {
+    "namespace": NAMESPACE,
+    "backup-sync-period": "5s",
+    "store-validation-frequency": "2s",
+    "garbage-collection-frequency": "5s",
+    "item-operation-sync-frequency": "1s",
+    "terminating-resource-timeout": "10s",
+    "resource-timeout": "10s",
+    "client-qps": "500",
+    "client-burst": "1000",
+    "profiler-address": "",
+    "features": "EnableCSI",
+    "log-format": "text",
+}
+
+
+class Velero:
+    """A running Velero; `stop` ends it and removes what it has in its store.
+
+    bed        whose API server it serves
+    faults     the proxy before its store; `faults.store` is the store itself
+    client     hubops' own client of it, as the administrator
+    namespace  of its server and resources
+    log        the file of its log
+    """
+
+    __test__ = False
+
+    def __init__(self, bed: Testbed, supervisor: Supervisor, faults: StoreFaults) -> None:
+        self.bed = bed
+        self.faults = faults
+        self.run = supervisor
+        self.namespace = NAMESPACE
+        self.log = supervisor.log(_SERVER)
+        self.client = self.client_for(bed.kubeconfig)
+
+    @classmethod
+    def start(cls, bed: Testbed, folder: Path) -> Self:
+        """Install its CRDs into *bed* and start it, with all that it needs in *folder*, which is made."""
+        folder.mkdir(parents=True)
+        store = ObjectStore.start(folder / "s3")
+        supervisor = Supervisor(folder / "server", State(owner=myself()))
+        velero = cls(bed, supervisor, StoreFaults.start(store))
+        velero._install()
+        velero._prepare()
+        velero.start_server()
+        return velero
+
+    def client_for(self, kubeconfig: Path, *, patience: float = 20.0) -> VeleroClient:
+        """hubops' client of it with the rights of *kubeconfig*."""
+        return VeleroClient(self.writer(kubeconfig), NAMESPACE, patience=patience)
+
+    @staticmethod
+    def writer(kubeconfig: Path, seconds: float = 600) -> KubeWriter:
+        return KubeWriter(KubernetesConfig(kubeconfig=str(kubeconfig)), deadline=Deadline(seconds), environ={})
+
+    def _install(self) -> None:
+        for crd in load(CRDS):
+            self.bed.api.apply(crd)
+        poll(lambda: self.bed.api.serves("BackupStorageLocation"), "Velero's CRDs served")
+        self.bed.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        self.bed.api.apply(_deployment())
+        self.bed.api.apply(self.location(LOCATION, default=True))
+
+    def location(self, name: str, *, prefix: str = "velero", default: bool = False, **config: str) -> Object:
+        """A BackupStorageLocation in its store, to be applied."""
+        store = self.faults.store
+        known = {"region": store.region, "s3ForcePathStyle": "true", "s3Url": self.faults.url}
+        return {
+            "apiVersion": "velero.io/v1",
+            "kind": "BackupStorageLocation",
+            "metadata": {"namespace": NAMESPACE, "name": name},
+            "spec": {
+                "provider": "aws",
+                "default": default,
+                "objectStorage": {"bucket": store.bucket, "prefix": prefix},
+                "config": known | config,
+            },
+        }
+
+    def _prepare(self) -> None:
+        """Its folders, its credentials, and its plugin: a wrapper, so that a test can say that it dies."""
+        home = self.run.directory
+        environment = self.faults.store.environment()
+        for folder in ("plugins", "credentials", "tmp"):
+            (home / folder).mkdir()
+        keys = f"[default]\naws_access_key_id={environment['AWS_ACCESS_KEY_ID']}\n"
+        keys += f"aws_secret_access_key={environment['AWS_SECRET_ACCESS_KEY']}\n"
+        path = home / "credentials" / "cloud"
+        path.touch(0o600)
+        path.write_text(keys)
+        real, dead = build.programs(families=build.VELERO)[_PLUGIN], home / "plugin-dies"
+        wrapper = home / "plugins" / _PLUGIN
+        wrapper.write_text(
+            f'#!/bin/sh\n[ -e {shlex.quote(str(dead))} ] && exit 1\nexec {shlex.quote(str(real))} "$@"\n'
+        )
+        wrapper.chmod(0o755)
+
+    def start_server(self) -> None:
+        """Start the server, for the first time or again, and wait until it serves its kinds."""
+        home = self.run.directory
+        program = build.programs(families=build.VELERO)[_SERVER]
+        flags = _FLAGS | {
+            "kubeconfig": str(self.bed.kubeconfig),
+            "plugin-dir": str(home / "plugins"),
+            "metrics-address": f"127.0.0.1:{free_port()}",
+        }
+        environment = {
+            "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials" / "cloud"),
+            "HOME": str(home),
+            "TMPDIR": str(home / "tmp"),
+            "VELERO_NAMESPACE": NAMESPACE,
+        }
+        began = self.log.stat().st_size if self.log.exists() else 0
+        self.run.start(
+            _SERVER, [str(program), "server", *(f"--{key}={value}" for key, value in flags.items())], environment
+        )
+        self.run.wait_ready(_SERVER, lambda: b"Starting workers" in self._said(began))
+        self.wait_for_location("Available")
+
+    def _said(self, since: int) -> bytes:
+        with self.log.open("rb") as log:
+            log.seek(since)
+            return log.read()
+
+    def kill_server(self) -> None:
+        """The server dies at once, as with its node; `start_server` brings it back."""
+        for process in self.run.state.processes:
+            if process.name == _SERVER:
+                process.signal(signal.SIGKILL)
+        self.stop_server()
+
+    def stop_server(self) -> None:
+        """The server ends as when its pod is deleted."""
+        self.run.stop(_SERVER)
+
+    @contextmanager
+    def server_away(self) -> Iterator[None]:
+        """Within, no server runs."""
+        self.stop_server()
+        try:
+            yield
+        finally:
+            self.start_server()
+
+    @contextmanager
+    def plugin_dies(self) -> Iterator[None]:
+        """Within, the S3 plugin ends at once whenever the server starts it; those that run are killed."""
+        mark = self.run.directory / "plugin-dies"
+        mark.touch()
+        self.kill_plugins()
+        try:
+            yield
+        finally:
+            mark.unlink()
+
+    def kill_plugins(self) -> int:
+        """Kill the S3 plugins that run for the server just now; how many there were. It starts them when needed."""
+        server = next(each.pid for each in self.run.state.processes if each.name == _SERVER)
+        plugins = [pid for pid in _children(server) if _PLUGIN in Path(f"/proc/{pid}/cmdline").read_text()]
+        for pid in plugins:
+            os.kill(pid, signal.SIGKILL)
+        return len(plugins)
+
+    def wait_for_location(self, phase: str, name: str = LOCATION) -> None:
+        """Until the BackupStorageLocation is in *phase*: Available or Unavailable."""
+
+        def reached() -> bool:
+            found = self.bed.api.get("BackupStorageLocation", NAMESPACE, name)
+            return bool(found) and (found or {}).get("status", {}).get("phase") == phase
+
+        try:
+            poll(reached, f"BackupStorageLocation {name} {phase}", 40)
+        except TestbedError as error:
+            raise TestbedError(f"{error}\n{self.run.tail(_SERVER)}") from error
+
+    def backup(self, name: str, *namespaces: str, **spec: object) -> Object:
+        """Make a Backup of *namespaces* and wait until it has ended; returns it as it is then."""
+        self.client.create_backup(name, {"includedNamespaces": list(namespaces), **spec})
+        return self.ended("Backup", name)
+
+    def restore(self, name: str, backup: str, mapping: dict[str, str], **spec: object) -> Object:
+        """Make a Restore of *backup* into the namespaces of *mapping* and wait until it has ended."""
+        spec = {"backupName": backup, "includedNamespaces": list(mapping), "namespaceMapping": mapping, **spec}
+        self.client.create_restore(name, spec)
+        return self.ended("Restore", name)
+
+    def ended(self, kind: str, name: str, timeout: float = 60) -> Object:
+        """The Backup or Restore as it has ended."""
+        found: Object = {}
+
+        def over() -> bool:
+            found.update(self.bed.api.get(kind, NAMESPACE, name) or {})
+            return found.get("status", {}).get("phase") in {
+                "Completed",
+                "PartiallyFailed",
+                "Failed",
+                "FailedValidation",
+            }
+
+        poll(over, f"{kind} {name} ended", timeout)
+        return found
+
+    def files(self, backup: str) -> list[str]:
+        """The names of what the store really holds of *backup*."""
+        store = self.faults.store
+        return [key for key in store.objects() if f"/backups/{backup}/" in f"/{key}"]
+
+    def stop(self) -> None:
+        self.run.end()
+        self.faults.stop()
+        self.faults.store.stop()
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def _deployment() -> Object:
+    """Restores read the server's own Deployment; a controller would make no pod of it."""
+    container = {"name": "velero", "image": "registry.example.com/velero/velero:v1.18.3"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"namespace": NAMESPACE, "name": "velero"},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"deploy": "velero"}},
+            "template": {"metadata": {"labels": {"deploy": "velero"}}, "spec": {"containers": [container]}},
+        },
+    }
