@@ -6,7 +6,6 @@ that Velero gives a signed URL for (`velero_files`).
 
 from __future__ import annotations
 
-import hashlib
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +39,7 @@ from hubops.model.velero import (
     Results,
     Schedule,
     VolumeInfo,
+    label_value,
 )
 
 K = TypeVar("K", bound=Object)
@@ -279,11 +279,6 @@ class VeleroClient:
     def _item(self, kind: type[Object], name: str, uid: str = "") -> Manifest:
         metadata = {"namespace": self.namespace, "name": name, **({"uid": uid} if uid else {})}
         return {"apiVersion": API, "kind": KINDS[kind], "metadata": metadata}
-
-
-def label_value(name: str) -> str:
-    """*name* as Velero writes it into labels: longer ones are cut and end with a digest."""
-    return name if len(name) <= 63 else name[:57] + hashlib.sha256(name.encode()).hexdigest()[:6]
 
 
 @contextmanager

@@ -6,6 +6,7 @@ namespaces are as the API server checked them.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Any, Literal
 
@@ -45,6 +46,11 @@ _WORDS = 1000  # characters of one message
 def words(message: str, limit: int = _WORDS) -> str:
     """A message of Velero on one line, without what looks like a credential."""
     return inert(redact(message), limit=limit)
+
+
+def label_value(name: str) -> str:
+    """*name* as Velero writes it into labels: longer ones are cut and end with a digest."""
+    return name if len(name) <= 63 else name[:57] + hashlib.sha256(name.encode()).hexdigest()[:6]
 
 
 class Progress(Kube, frozen=True):

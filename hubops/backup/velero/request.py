@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from hubops.clients.velero import MANAGED, label_value
+from hubops.clients.velero import MANAGED
 from hubops.config.backup import VeleroBackupConfig
-from hubops.model.velero import SCHEDULE_LABEL, BackupSpec, Schedule
+from hubops.model.velero import SCHEDULE_LABEL, BackupSpec, Schedule, label_value
 
 #: Label of a Backup that hubops has asked for: its run. And what it is of, so that the next run knows the same again.
 RUN, SAME = "hubops.io/backup", "hubops.io/backup-spec"
