@@ -32,13 +32,14 @@ Name = Literal["backup", "drill"]
 Take = Callable[[Config, "Journal", Steps], Run]
 
 
-def run_kinds(name: Name, options: Options, takes: Mapping[Kind, Take]) -> int:
-    """Do all of *takes*, deliver one report on their kinds, and return one exit code.
+def run_kinds(name: Name, options: Options, takes: Mapping[Kind, Take], *, others: tuple[Kind, ...] = ()) -> int:
+    """Do all of *takes*, deliver one report on their kinds and on the *others*, and return one exit code.
 
     A kind that cannot even begin (settings, another run at work) keeps no other from its run. What failed, or succeeded
     in part, is critical, whatever the checks of the site say. Raises what kept the only kind from beginning.
     """
-    prepared = flow.prepare(name, options, lambda catalog: _checks(catalog, name, tuple(takes)))
+    kinds = (*takes, *others)
+    prepared = flow.prepare(name, options, lambda catalog: _checks(catalog, name, kinds))
     journal = journaled.journal(prepared.config)
     runs: list[Run] = []
     hindered: dict[Kind, HubopsError] = {}
@@ -51,12 +52,12 @@ def run_kinds(name: Name, options: Options, takes: Mapping[Kind, Take]) -> int:
                 steps.over(kind, f"not begun: {error}")
                 continue
             steps.over(kind, _ended(runs[-1]))
-    if not runs:
+    if hindered and not runs:
         raise next(iter(hindered.values()))
     started = time.monotonic()
     waiting = journal.waiting()
     here = msgspec.structs.replace(waiting, runs=(*runs, *waiting.runs))
-    snapshot = _with(_read(prepared), here, prepared.config, tuple(takes))
+    snapshot = _with(_read(prepared), here, prepared.config, kinds)
     report = prepared.judge(snapshot, started)
     flow.deliver(report, prepared.outputs, prepared.runbooks)
     prepared.name_problems()

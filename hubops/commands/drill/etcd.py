@@ -39,10 +39,10 @@ def command(options: Options, wanted: str | None) -> int:
     """
     from hubops.commands.backup_round import run_kinds
 
-    return run_kinds("drill", options, {"etcd": partial(take, wanted)})
+    return run_kinds("drill", options, {"etcd": partial(take, wanted=wanted)})
 
 
-def take(wanted: str | None, config: Config, journal: Journal, steps: Steps) -> Run:
+def take(config: Config, journal: Journal, steps: Steps, *, wanted: str | None = None) -> Run:
     """The drill of the copy *wanted*, by default of the newest one."""
     from hubops.commands.drill.kept import with_protocol
     from hubops.drill.etcd.drill import drill

@@ -41,10 +41,10 @@ def command(options: Options, claims: tuple[str, ...]) -> int:
     """
     from hubops.commands.backup_round import run_kinds
 
-    return run_kinds("drill", options, {"volumes": partial(take, claims)})
+    return run_kinds("drill", options, {"volumes": partial(take, claims=claims)})
 
 
-def take(claims: tuple[str, ...], config: Config, journal: Journal, steps: Steps) -> Run:
+def take(config: Config, journal: Journal, steps: Steps, *, claims: tuple[str, ...] = ()) -> Run:
     """The drill of *claims*, by default of those whose last drill is the longest ago."""
     from hubops.collect.volume_use import used_by
     from hubops.commands.drill.kept import with_protocol
