@@ -37,7 +37,7 @@ _FLAGS = {
     "garbage-collection-frequency": "5s",
     "item-operation-sync-frequency": "1s",
     "terminating-resource-timeout": "10s",
-    "resource-timeout": "10s",
+    "resource-timeout": "30s",  # a restore looks at its claims every 10 s
     "client-qps": "500",
     "client-burst": "1000",
     "profiler-address": "",
@@ -142,6 +142,7 @@ class Velero:
             "HOME": str(home),
             "TMPDIR": str(home / "tmp"),
             "VELERO_NAMESPACE": NAMESPACE,
+            "CSI_SNAPSHOT_EARLY_FREQUENT_POLLING": "true",  # each second, not every five
         }
         began = self.log.stat().st_size if self.log.exists() else 0
         self.run.start(

@@ -17,6 +17,8 @@ GROUP, VERSION = "shop.example.com", "shop.example.com/v1"
 DEPLOYMENTS = ("web", "cart", "payments", "search", "mail", "assets")
 STATEFUL_SET, CLAIMS = "db", ("data-db-0", "data-db-1")
 CONFIG_MAPS, SECRETS, WIDGETS = 100, 30, 60
+#: The namespace controller waits for half of the time that pods have to end.
+_QUICK = {"terminationGracePeriodSeconds": 1}
 _RBAC = "rbac.authorization.k8s.io"
 
 
@@ -52,8 +54,11 @@ def namespace(name: str) -> Object:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta(None, name, {"team": "shop"})}
 
 
-def application(name: str, storage_class: str) -> Iterator[Object]:
-    """All that stands in namespace *name*, and the cluster-scoped objects that are named after it."""
+def application(name: str, storage_class: str | None) -> Iterator[Object]:
+    """All that stands in namespace *name*, and the cluster-scoped objects that are named after it.
+
+    Without a *storage_class* there are no claims, and no StatefulSet that has them.
+    """
     yield from _settings(name)
     yield from _identities(name)
     yield from _workloads(name, storage_class)
@@ -109,15 +114,14 @@ def _binding(kind: str, metadata: Object, role: Object, namespace: str, account:
     }
 
 
-def _workloads(name: str, storage_class: str) -> Iterator[Object]:
+def _workloads(name: str, storage_class: str | None) -> Iterator[Object]:
     for index, app in enumerate(DEPLOYMENTS):
-        mounted = {"serviceAccountName": app}
-        yield objects.deployment(name, app, replicas=1 + index % 2, pod=mounted)
+        yield objects.deployment(name, app, replicas=1 + index % 2, pod={"serviceAccountName": app} | _QUICK)
         yield objects.disruption_budget(name, app)
         yield _autoscaler(name, app)
-    yield objects.stateful_set(
-        name, STATEFUL_SET, f"registry.example.com/{name}/db:16.3", len(CLAIMS), "64Mi", storage_class
-    )
+    if storage_class:
+        image = f"registry.example.com/{name}/db:16.3"
+        yield objects.stateful_set(name, STATEFUL_SET, image, len(CLAIMS), "64Mi", storage_class, pod=_QUICK)
     yield objects.cron_job(name, "report", "*/5 * * * *")
     yield objects.cron_job(name, "compaction", "0 4 * * *", suspend=True)
     yield objects.job(name, "migrate-0042")
