@@ -16,7 +16,7 @@ from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.velero import VeleroClient
 from hubops.config.backup import VeleroDrillConfig
 from hubops.errors import Permanent, UsageError
-from hubops.model.velero import Backup, BackupSpec, label_value
+from hubops.model.velero import Backup, BackupSpec, label_value, label_value
 from hubops.model.velero_scope import Scope
 
 _RESTORABLE = ("Completed", "PartiallyFailed")
