@@ -203,7 +203,7 @@ class Velero:
             return bool(found) and (found or {}).get("status", {}).get("phase") == phase
 
         try:
-            poll(reached, f"BackupStorageLocation {name} {phase}", 40)
+            poll(reached, f"BackupStorageLocation {name} {phase}", 60)
         except TestbedError as error:
             raise TestbedError(f"{error}\n{self.run.tail(_SERVER)}") from error
 
@@ -218,7 +218,7 @@ class Velero:
         self.client.create_restore(name, spec)
         return self.ended("Restore", name)
 
-    def ended(self, kind: str, name: str, timeout: float = 60) -> Object:
+    def ended(self, kind: str, name: str, timeout: float = 120) -> Object:
         """The Backup or Restore as it has ended."""
         found: Object = {}
 

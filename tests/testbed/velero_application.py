@@ -54,16 +54,17 @@ def namespace(name: str) -> Object:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta(None, name, {"team": "shop"})}
 
 
-def application(name: str, storage_class: str | None) -> Iterator[Object]:
+def application(name: str, storage_class: str | None, *, few: bool = False) -> Iterator[Object]:
     """All that stands in namespace *name*, and the cluster-scoped objects that are named after it.
 
-    Without a *storage_class* there are no claims, and no StatefulSet that has them.
+    Without a *storage_class* there are no claims, and no StatefulSet that has them. *few* is a tenth of its settings,
+    credentials and Widgets, and all else.
     """
-    yield from _settings(name)
+    yield from _settings(name, 10 if few else 1)
     yield from _identities(name)
     yield from _workloads(name, storage_class)
     yield from _traffic(name)
-    for index in range(WIDGETS):
+    for index in range(WIDGETS // (10 if few else 1)):
         spec = {"colour": ("red", "green", "blue")[index % 3], "size": index}
         yield {
             "apiVersion": VERSION,
@@ -74,11 +75,11 @@ def application(name: str, storage_class: str | None) -> Iterator[Object]:
         }
 
 
-def _settings(name: str) -> Iterator[Object]:
-    for index in range(CONFIG_MAPS):
+def _settings(name: str, part: int) -> Iterator[Object]:
+    for index in range(CONFIG_MAPS // part):
         data = {"index": str(index), "settings.yaml": f"mode: production\nreplicas: {index}\n"}
         yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(name, f"settings-{index:03d}"), "data": data}
-    for index in range(SECRETS):
+    for index in range(SECRETS // part):
         yield {
             "apiVersion": "v1",
             "kind": "Secret",
