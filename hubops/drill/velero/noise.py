@@ -84,10 +84,8 @@ def _metadata(metadata: Any) -> Object:
 
 
 def _without(holder: Object, field: str, is_noise: Callable[[str], bool]) -> None:
-    """Drop keys from the map at *field* of *holder*, and the map when it is empty then."""
-    values = {name: value for name, value in _mapping(holder.pop(field, None)).items() if not is_noise(name)}
-    if values:
-        holder[field] = values
+    """Drop keys from the map at *field* of *holder*, which has one then: an empty map says no more than none."""
+    holder[field] = {name: value for name, value in _mapping(holder.get(field)).items() if not is_noise(name)}
 
 
 def _mapping(value: Any) -> Object:
@@ -118,20 +116,18 @@ def _claim(item: Object) -> Object:
     spec = _but(_mapping(item.get("spec")), ("volumeName", "dataSource", "dataSourceRef"))
     selector = _mapping(spec.pop("selector", None))
     _without(selector, "matchLabels", lambda name: name == "velero.io/dynamic-pv-restore")
-    return item | {"spec": spec | ({"selector": selector} if selector else {})}
+    return item | {"spec": spec | {"selector": selector}}
 
 
 def _job(item: Object) -> Object:
     spec = _mapping(item.get("spec"))
     selector = _mapping(spec.pop("selector", None))
     _without(selector, "matchLabels", lambda name: name in _JOB_UID)
-    if selector:
-        spec["selector"] = selector
     template = _mapping(spec.get("template"))
     template["metadata"] = _mapping(template.get("metadata"))
     for metadata in (item["metadata"], template["metadata"]):
         _without(metadata, "labels", lambda name: name in _JOB_UID)
-    return item | {"spec": spec | {"template": template}}
+    return item | {"spec": spec | {"selector": selector, "template": template}}
 
 
 def _templated(item: Object) -> Object:
@@ -172,25 +168,15 @@ def _pod(item: Object) -> Object:
     prefixes = ("kube-api-access-", f"{spec.get('serviceAccountName', 'default')}-token-")
     for field in ("containers", "initContainers"):
         containers = [_without_token(each, prefixes) for each in _items(spec.get(field))]
-        _put(spec, field, [each for each in containers if each.get("name") not in _WAITING])
-    _put(spec, "volumes", [each for each in _items(spec.get("volumes")) if not _named(each, prefixes)])
-    _put(spec, "tolerations", [each for each in _items(spec.get("tolerations")) if not _of_admission(each)])
+        spec[field] = [each for each in containers if each.get("name") not in _WAITING]
+    spec["volumes"] = [each for each in _items(spec.get("volumes")) if not _named(each, prefixes)]
+    spec["tolerations"] = [each for each in _items(spec.get("tolerations")) if not _of_admission(each)]
     return item | {"spec": spec}
 
 
 def _without_token(container: Object, prefixes: tuple[str, ...]) -> Object:
-    _put(
-        container,
-        "volumeMounts",
-        [each for each in _items(container.get("volumeMounts")) if not _named(each, prefixes)],
-    )
-    return container
-
-
-def _put(holder: Object, field: str, items: list[Object]) -> None:
-    holder.pop(field, None)
-    if items:
-        holder[field] = items
+    mounts = [each for each in _items(container.get("volumeMounts")) if not _named(each, prefixes)]
+    return container | {"volumeMounts": mounts}
 
 
 def _named(item: Object, prefixes: tuple[str, ...]) -> bool:
