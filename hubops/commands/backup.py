@@ -33,6 +33,7 @@ backup:
   recipients: ["age1…"]                # age-keygen makes a key pair; this is its public half
   etcd: {}                             # of a self-managed cluster, from a node of its control plane
   volumes: {}                          # by VolumeSnapshots of their driver
+  velero: {}                           # by Velero, which is installed already
 """
 
 
@@ -45,6 +46,7 @@ class _Part(NamedTuple):
 _PARTS = {
     "etcd": _Part("backup_etcd", "Back up etcd; list, show, verify and prune its copies."),
     "volumes": _Part("backup_volumes", "Snapshot the claims that hubops.yaml names."),
+    "velero": _Part("backup_velero", "Have Velero back up, and judge it; list, show, delete, schedules, coverage."),
     "status": _Part("backup_status", "What was recorded, and what the checks make of it; nothing is taken."),
 }
 
@@ -91,6 +93,8 @@ def _every(options: Options) -> int:
         takes["etcd"] = _etcd
     if config.backup.volumes is not None:
         takes["volumes"] = _volumes
+    if config.backup.velero is not None:
+        takes["velero"] = _velero
     if not takes:
         raise UsageError(_NOTHING)
     return run_kinds("backup", options, takes)
@@ -98,6 +102,12 @@ def _every(options: Options) -> int:
 
 def _etcd(config: Config, journal: Journal, steps: Steps) -> Run:
     from hubops.backup.etcd.take import take
+
+    return take(config, journal, say=steps)
+
+
+def _velero(config: Config, journal: Journal, steps: Steps) -> Run:
+    from hubops.backup.velero.take import take
 
     return take(config, journal, say=steps)
 

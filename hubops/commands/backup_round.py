@@ -17,7 +17,7 @@ from hubops.config import Config
 from hubops.deliver.steps import Steps
 from hubops.engine.probes import PROBES
 from hubops.errors import ClusterUnreachable, ConfigError, Exit, HubopsError
-from hubops.model.backup import Kind, Recorded, Run
+from hubops.model.backup import Kind, Recorded, Run, VeleroBackupRecord
 from hubops.model.check import Check
 from hubops.model.quantity import human_duration
 from hubops.model.snapshot import Snapshot, Source
@@ -95,9 +95,20 @@ def _measured(run: Run) -> Iterator[str]:
         yield f"{differing} differences" if differing else "no difference"
         yield f"RPO {human_duration(timedelta(seconds=run.proof.rpo_s))}"
         yield f"RTO {human_duration(timedelta(seconds=run.proof.rto_s))}"
+    elif run.velero:
+        yield from _velero(run.velero)
     elif run.copy:
         yield "encrypted" if run.copy.encrypted else "not encrypted"
         yield f"in {run.store}" if run.store else "on this machine only"
+
+
+def _velero(record: VeleroBackupRecord) -> Iterator[str]:
+    if record.expected is not None:
+        yield f"{record.expected:,} objects of the cluster compared"
+    if record.not_compared:
+        yield f"not compared: {', '.join(record.not_compared)}"
+    if record.warnings_total:
+        yield f"{record.warnings_total} warnings"
 
 
 def _read(prepared: flow.Round) -> Snapshot:

@@ -39,8 +39,11 @@ def encode(run: Run) -> str:
     """*run* as JSON of about RUN_BYTES at most, its text inert; what is too long is cut."""
     record: dict[str, Any] = _cut(msgspec.to_builtins(run))
     record["volumes"].sort(key=lambda each: not each["error"])
-    proof = record["proof"] or {}
-    long = [(record, "volumes"), *((proof, key) for key, value in proof.items() if isinstance(value, list | dict))]
+    parts = [each for each in (record["proof"], record["velero"]) if each]
+    long = [
+        (record, "volumes"),
+        *((part, key) for part in parts for key, value in part.items() if isinstance(value, list | dict)),
+    ]
     while len(text := msgspec.json.encode(record)) > RUN_BYTES and any(holder[key] for holder, key in long):
         holder, key = max(long, key=lambda each: len(msgspec.json.encode(each[0][each[1]])))
         holder[key] = _half(holder[key])

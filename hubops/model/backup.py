@@ -116,7 +116,8 @@ class VeleroBackupRecord(msgspec.Struct, frozen=True, kw_only=True):
     location: str = ""
     phase: str
     narrowed: bool = False  # of other namespaces or another schedule than hubops.yaml names: it keeps no promise
-    namespaces: tuple[str, ...] = ()  # that it holds something of
+    namespaces: tuple[str, ...] = ()  # that it holds something of, the first ones
+    namespaces_total: int = 0
     items: int = 0  # in its resource list
     expected: int | None = None  # objects that the cluster had of what it was to hold; None: not compared
     missing: tuple[str, ...] = ()  # of those, the first that it does not hold: "Deployment shop/cart"

@@ -146,8 +146,8 @@ class Scope:
             return False
         if sort.namespaced:
             return not included or "*" in included or sort.resource in included
-        if not included and not excluded and self._every_namespace and self._every_namespaced:
-            return True
+        # Velero 1.18 takes no others by default, also of all namespaces: it excludes kinds of its own making by name,
+        # so that something always counts as named. Older versions take all of them then.
         return "*" in included or sort.resource in included or sort.resource == "namespaces"
 
     @cached_property
@@ -164,11 +164,6 @@ class Scope:
                 self._resolved(each.excluded_cluster_scoped_resources),
             ),
         }
-
-    @property
-    def _every_namespaced(self) -> bool:
-        included, excluded = self._by_scope[True]
-        return not excluded and included <= {"*"}
 
     def _resolved(self, named: Iterable[str]) -> frozenset[str]:
         """The resources that a spec calls *named*: "deploy", "deployments", "deployments.apps"."""

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from tabulate import tabulate
 
-from hubops.model.backup import Recorded, Run
+from hubops.model.backup import Recorded, Run, VeleroBackupRecord
 from hubops.model.quantity import human_bytes, human_duration
 from hubops.model.text import inert
 
@@ -51,5 +51,14 @@ def about(run: Run) -> str:
         return f"{run.copy.etcd.keys:,} keys, {human_bytes(run.copy.etcd.size)}"
     if run.proof:
         return run.proof.copy
+    if run.velero:
+        return _velero(run.velero)
     ready = sum(each.ready for each in run.volumes) + run.volumes_left_out
     return f"{ready} of {len(run.volumes) + run.volumes_left_out} claims" if run.kind == "volumes" else ""
+
+
+def _velero(record: VeleroBackupRecord) -> str:
+    volumes = f", {record.volumes} volumes" if record.volumes else ""
+    unsure = "" if record.expected is not None and not record.not_compared else ", not all of it compared"
+    held = f"{record.items:,} objects of {record.namespaces_total} namespaces{volumes}{unsure}"
+    return f"{record.name}: {held if record.items else record.phase}"

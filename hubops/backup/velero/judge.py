@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +16,11 @@ from hubops.model.velero_scope import Key
 #: Objects, claims, errors and warnings that a record names.
 NAMED = 20
 _FEW = 3  # in a sentence
+#: As pkg/util/logging of Velero writes them.
+_LOGGED = re.compile(
+    r"\s*(?:(?P<namespace>[-a-z0-9.]+):\s+)?(?:resource: /(?P<resource>\S*) )?(?:name: /(?P<name>\S*) )?"
+    r"message: /(?P<message>.*?)(?: error: /(?P<error>.*))?"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +73,7 @@ def _phase(seen: Seen) -> Iterator[str]:
 
 
 def _first_errors(seen: Seen) -> str:
-    said = seen.contents.results.errors.all if seen.contents else ()
+    said = [readable(each) for each in seen.contents.results.errors.all] if seen.contents else []
     return f": {_some(said)}" if said else ""
 
 
@@ -106,6 +112,16 @@ def _count(number: int, name: str) -> str:
     return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
+def readable(message: str) -> str:
+    """A message of Velero's results without the marks of its log: "pods shop/web: Error backing up item: …"."""
+    match = _LOGGED.fullmatch(message)
+    if match is None:
+        return message
+    named = "/".join(each for each in (match["namespace"], match["name"]) if each)
+    about = " ".join(each for each in (match["resource"], named) if each)
+    return ": ".join(each for each in (about, match["message"], match["error"]) if each)
+
+
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
     return ", ".join(words(each, 200) for each in names[:_FEW]) + more
@@ -115,7 +131,8 @@ def record_of(seen: Seen) -> VeleroBackupRecord:
     """What the journal keeps of it."""
     backup, status = seen.backup, seen.backup.status
     contents, hooks = seen.contents or Contents(frozenset()), status.hook_status
-    errors, warnings = contents.results.errors.all, contents.results.warnings.all
+    errors = tuple(readable(each) for each in contents.results.errors.all)
+    warnings = tuple(readable(each) for each in contents.results.warnings.all)
     said = errors or status.validation_errors or ((status.failure_reason,) if status.failure_reason else ())
     return VeleroBackupRecord(
         name=backup.name,
@@ -125,6 +142,7 @@ def record_of(seen: Seen) -> VeleroBackupRecord:
         phase=status.phase,
         narrowed=seen.narrowed,
         namespaces=contents.namespaces,
+        namespaces_total=len(contents.namespaces),
         items=len(contents.held),
         expected=seen.expected,
         missing=tuple(str(each) for each in seen.missing[:NAMED]),

@@ -52,7 +52,7 @@ def kinds(view: View) -> list[Kept]:
     for kind in sorted(
         {*journal.configured, *(run.kind for run in journal.runs), *(e.kind for e in journal.unreadable)}
     ):
-        every = [run for run in journal.runs if run.kind == kind]
+        every = [run for run in journal.runs if run.kind == kind and not run.narrowed]
         runs = [run for run in every if run.at <= view.now + CLOCKS]
         promised = journal.configured.get(kind) or (every[0].promised if every else None)
         doubt = _unread(runs, [each for each in journal.unreadable if each.kind == kind]) or _future(every, runs)
