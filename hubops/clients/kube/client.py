@@ -141,24 +141,11 @@ class KubeClient:
         known = BY_PLURAL.get(resource.partition(".")[0]) if evidence.startswith("raw:") else None
         path = known.path if known else self._discovery.path(resource)
         pruner = Pruner(paths)
-        size = PageSize(self._config.page_size)
-
-        def fetch(token: str) -> Page[dict[str, Any]]:
-            request = Request(path=path, params=_page_params(size, token))
-            decode = partial(_sized, size, lambda answer: pruner.page(answer.body, resource))
-            return self._read(request, f"list {resource}", decode)
-
-        return read_all(fetch)
+        return self._paged(Request(path=path), f"list {resource}", lambda answer: pruner.page(answer.body, resource))
 
     def list_metadata(self, path: str, wanted: str) -> tuple[Metadata, ...]:
         """The metadata of all objects in the list at *path*, of any kind; *wanted* names them in errors."""
-        size = PageSize(self._config.page_size)
-
-        def fetch(token: str) -> Page[Metadata]:
-            request = Request(path=path, params=_page_params(size, token), accept=METADATA)
-            return self._read(request, f"list {wanted}", partial(_sized, size, partial(metadata_page, wanted)))
-
-        return read_all(fetch)
+        return self._paged(Request(path=path, accept=METADATA), f"list {wanted}", partial(metadata_page, wanted))
 
     def config_map(self, namespace: str, name: str) -> dict[str, Any] | None:
         """The ConfigMap as JSON; None where there is none of that name, or no such namespace."""
@@ -225,6 +212,16 @@ class KubeClient:
                 if error.status == 404:
                     raise NotServed(f"{NOT_SERVED} {kind.plural} in {kind.api_version}") from error
                 raise
+
+        return read_all(fetch)
+
+    def _paged(self, request: Request, wanted: str, decode: Callable[[Response], Page[T]]) -> tuple[T, ...]:
+        """All items of the list at the path of *request*, read page by page."""
+        size = PageSize(self._config.page_size)
+
+        def fetch(token: str) -> Page[T]:
+            paged = msgspec.structs.replace(request, params={**request.params, **_page_params(size, token)})
+            return self._read(paged, wanted, partial(_sized, size, decode))
 
         return read_all(fetch)
 

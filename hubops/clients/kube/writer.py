@@ -18,6 +18,7 @@ from hubops.clients.answer import body_as
 from hubops.clients.http import Response
 from hubops.clients.kube.client import KubeClient
 from hubops.clients.kube.errors import AlreadyExists, Conflict, WebhookSilent
+from hubops.clients.kube.page import Page
 from hubops.clients.kube.proxy import PostingProxy
 from hubops.clients.kube.refusal import SERVER
 from hubops.clients.kube.served import AGGREGATED, Resource, Served
@@ -44,6 +45,15 @@ class Applied:
 
     object: Manifest
     warnings: tuple[str, ...] = ()
+
+
+class _ListMeta(msgspec.Struct, frozen=True):
+    next: str = msgspec.field(default="", name="continue")
+
+
+class _Page(msgspec.Struct, frozen=True):
+    metadata: _ListMeta = _ListMeta()
+    items: tuple[Manifest, ...] | None = None
 
 
 class KubeWriter(KubeClient):
@@ -89,12 +99,14 @@ class KubeWriter(KubeClient):
             raise
 
     def find(self, api_version: str, kind: str, namespace: str | None = None, labels: str = "") -> list[Manifest]:
-        """The live objects of *kind*, of all namespaces or one, that the label selector *labels* matches."""
+        """The live objects of *kind*, of all namespaces or one, that the label selector *labels* matches.
+
+        The whole list or an error. Raises NotServed.
+        """
         item: Manifest = {"apiVersion": api_version, "kind": kind, "metadata": {"namespace": namespace or ""}}
-        request = Request(
-            path=self._served.path(item, collection=True), params={"labelSelector": labels} if labels else {}
-        )
-        items = _object(self._get(request, _wanted("list", item))).get("items") or []
+        selector = {"labelSelector": labels} if labels else {}
+        request = Request(path=self._served.path(item, collection=True), params=selector)
+        items = self._paged(request, _wanted("list", item), _manifests)
         return [{"apiVersion": api_version, "kind": kind, **each} for each in items]
 
     def has_secret(self, namespace: str, name: str) -> bool:
@@ -173,6 +185,12 @@ class KubeWriter(KubeClient):
 
 def _object(answer: Response) -> Manifest:
     return body_as(answer, dict[str, Any], SERVER)
+
+
+def _manifests(answer: Response) -> Page[Manifest]:
+    page = body_as(answer, _Page, SERVER)
+    items = page.items or ()
+    return Page(page.metadata.next, items, len(items))
 
 
 def _wanted(verb: str, item: Manifest) -> str:
