@@ -27,6 +27,7 @@ _PARTS = {
     "all": _Part("all", "Drill every kind that hubops.yaml configures: one report, one exit code."),
     "etcd": _Part("etcd", "Restore the newest off-site copy of etcd into a scratch etcd, and compare."),
     "volumes": _Part("volumes", "Restore claims from their snapshots into a scratch namespace, and read them."),
+    "velero": _Part("velero", "Restore the newest backup of Velero into scratch namespaces, and compare."),
     "status": _Part("status", "The calendar: what was proven when, what is due, what was promised."),
     "list": _Part("listing", "The drills that the journal knows, newest first."),
     "show": _Part("show", "The protocol of a drill as Markdown, HTML or JSON."),

@@ -8,6 +8,7 @@ One that was narrowed to kinds or labels is passed over: ConfigMaps alone prove 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -16,7 +17,7 @@ from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.velero import VeleroClient
 from hubops.config.backup import VeleroDrillConfig
 from hubops.errors import Permanent, UsageError
-from hubops.model.velero import Backup, BackupSpec, label_value, label_value
+from hubops.model.velero import Backup, BackupSpec, label_value
 from hubops.model.velero_scope import Scope
 
 _RESTORABLE = ("Completed", "PartiallyFailed")
@@ -56,6 +57,7 @@ class Chosen:
     backup: Backup
     held: Mapping[str, tuple[str, ...]]
     namespaces: tuple[str, ...]
+    newest_at: datetime  # when the newest one began that counts: what is younger would be lost
     doubts: tuple[str, ...] = ()
 
     @property
@@ -74,14 +76,17 @@ def choose(cluster: KubeWriter, velero: VeleroClient, wanted: Wanted) -> Chosen:
 
     Raises UsageError where there is none of that name, Permanent where none counts or holds anything that is wanted.
     """
-    backup = _named(velero, wanted.backup) if wanted.backup else _newest(cluster, velero, wanted)
+    backup = newest = _named(velero, wanted.backup) if wanted.backup else _newest(cluster, velero, wanted)
+    if wanted.backup:
+        with suppress(Permanent):
+            newest = max(backup, _newest(cluster, velero, wanted), key=_taken)
     held = velero.resource_list(backup)
     spaces = _spaces(held)
     namespaces = tuple(each for each in spaces if wanted.takes(each))
     if not namespaces:
         there = ", ".join(spaces[:5]) or "nothing that is in a namespace"
         raise Permanent(f"Backup {backup.name} holds nothing of the namespaces that are to be drilled; it has {there}")
-    return Chosen(backup, held, namespaces, tuple(_doubts(backup, namespaces, wanted)))
+    return Chosen(backup, held, namespaces, _taken(newest), tuple(_doubts(backup, namespaces, wanted)))
 
 
 def _named(velero: VeleroClient, name: str) -> Backup:
