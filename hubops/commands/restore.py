@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hubops.commands import journaled
-from hubops.commands.options import ACCESS, CONFIG, Options, with_options
+from hubops.commands.options import ACCESS, CONFIG, STACK, Options, with_options
 from hubops.config import Config
 from hubops.errors import ConfigError, Exit, SourceError, UsageError
 from hubops.model.text import inert
@@ -27,6 +27,8 @@ Examples:
   hubops restore plan etcd --initial-cluster cp-1=https://10.0.0.1:2380
   hubops restore fetch etcd --identity key.txt --to /root/etcd.db
   hubops restore plan volume shop/data-db-0
+  hubops restore plan velero shop
+  hubops restore plan velero --cluster
 """
 #: Seconds that a copy may take to arrive.
 _LONGEST = 6 * 3600.0
@@ -102,6 +104,32 @@ def plan_volume(options: Options, claim: str, snapshot: str | None, output: str)
     config = options.config()
     cluster = KubeWriter(config.kubernetes, deadline=Deadline(config.deadline.total_seconds()))
     return _print(steps(read(cluster, claim, snapshot), datetime.now(UTC)), output)
+
+
+@plan.command("velero", epilog=EPILOG)
+@click.argument("namespace", required=False)
+@click.option("--cluster", "whole", is_flag=True, help="All of it: rebuilt by hubops bootstrap, then restored.")
+@click.option(
+    "--backup", metavar="NAME", help="This Backup.  [default: the newest that has all that is to be restored]"
+)
+@click.option("--beside", is_flag=True, help="Settings and data beside the namespace, to copy single ones back.")
+@AS
+@with_options(CONFIG, ACCESS, STACK)
+def plan_velero(
+    options: Options, namespace: str | None, whole: bool, backup: str | None, beside: bool, output: str
+) -> int:
+    """Restore a namespace that is gone or spoilt, or a whole cluster, from backups of Velero.
+
+    Of a cluster that does not answer only the first steps are known: make a new one, and ask again there.
+    """
+    from hubops.commands.restore_velero import cluster_plan, namespace_plan
+
+    if bool(namespace) == whole:
+        raise UsageError("name one NAMESPACE, or say --cluster")
+    if whole and beside:
+        raise UsageError("--beside is for a namespace")
+    found = cluster_plan(options, backup) if not namespace else namespace_plan(options, namespace, backup, beside)
+    return _print(found, output)
 
 
 @fetch.command("etcd", epilog=EPILOG)
