@@ -33,7 +33,7 @@ def _start(folder: Path, name: str, argv: list[str], url: str) -> Supervisor:
     def ready() -> bool:
         try:
             return requests.get(f"{url}/-/ready", timeout=1, proxies={"http": ""}).ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     supervisor.wait_ready(name, ready)

@@ -34,6 +34,7 @@ def reply(status: int, body: bytes | str | object, **headers: str) -> list[bytes
 
 class _Listener(socketserver.ThreadingTCPServer):
     daemon_threads = True
+    request_queue_size = 128  # many may ask before a busy machine has taken the first
     block_on_close = False
 
     def handle_error(self, request: object, client_address: object) -> None:

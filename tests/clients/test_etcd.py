@@ -117,10 +117,10 @@ def test_who_is_not_known_to_etcd_is_told_so(cluster: EtcdCluster, environ: dict
     pair = stranger.sign("stranger")
     ca = Etcdctl(settings(cluster, ca_file=str(stranger.certificate)), environ=environ)
     with pytest.raises(Permanent, match="certificate signed by unknown authority"):
-        ca.status(cluster.access.endpoint, timeout=1)
+        ca.status(cluster.access.endpoint, timeout=5)
     no_pair = Etcdctl(settings(cluster, key_file=str(pair.key)), environ=environ)
     with pytest.raises(Permanent, match="private key does not match public key"):
-        no_pair.status(cluster.access.endpoint, timeout=1)
+        no_pair.status(cluster.access.endpoint, timeout=5)
     for key in ("ca_file", "cert_file", "key_file"):
         with pytest.raises(ConfigError, match=rf"backup\.etcd\.{key}: /nowhere: No such file"):
             Etcdctl(settings(cluster, **{key: "/nowhere"}), environ=environ)
@@ -128,13 +128,13 @@ def test_who_is_not_known_to_etcd_is_told_so(cluster: EtcdCluster, environ: dict
 
 def test_the_first_endpoint_that_answers_is_read(cluster: EtcdCluster, environ: dict[str, str]) -> None:
     etcdctl = Etcdctl(settings(cluster, endpoints=("https://127.0.0.1:1", cluster.access.endpoint)), environ=environ)
-    assert etcdctl.first(timeout=1).endpoint == cluster.access.endpoint
+    assert etcdctl.first(timeout=5).endpoint == cluster.access.endpoint
 
 
 def test_nothing_listens(cluster: EtcdCluster, environ: dict[str, str]) -> None:
     etcdctl = Etcdctl(settings(cluster, endpoints=("https://127.0.0.1:1",)), environ=environ)
     with pytest.raises(Retryable, match=r"https://127\.0\.0\.1:1: etcdctl endpoint status: .*connection refused"):
-        etcdctl.first(timeout=1)
+        etcdctl.first(timeout=5)
 
 
 @pytest.mark.parametrize("said", ["etcdctl version: 3.4.30", "something else"])

@@ -62,7 +62,7 @@ def test_a_pause_beyond_the_deadline_or_all_patience_is_not_waited_for(pause: fl
     with pytest.raises(Retryable):
         run(call, seconds)
     assert len(call.timeouts) == 1
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < pause
 
 
 def test_what_takes_all_patience_is_not_tried_again() -> None:

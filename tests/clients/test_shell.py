@@ -51,10 +51,10 @@ def test_the_head_and_the_tail_of_a_long_output() -> None:
 def test_what_takes_too_long_is_ended_with_all_it_started(tmp_path: Path) -> None:
     began = time.monotonic()
     answer = run(
-        f"echo begun; (trap '' TERM; echo $BASHPID > {tmp_path}/pid; yes > /dev/null) & wait", ENVIRONMENT, timeout=0.5
+        f"echo begun; (trap '' TERM; echo $BASHPID > {tmp_path}/pid; yes > /dev/null) & wait", ENVIRONMENT, timeout=3
     )
     assert (answer.text, answer.code, answer.ended, answer.failed) == ("begun\n", None, "timeout", True)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
     child = int((tmp_path / "pid").read_text())
     poll(lambda: not alive(child), "what it started has ended")
 
@@ -85,9 +85,15 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_an_interrupt_ends_the_step_and_not_hubops() -> None:
-    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-    answer = run("echo begun; sleep 60", ENVIRONMENT, timeout=30)
+def test_an_interrupt_ends_the_step_and_not_hubops(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+
+    def interrupt() -> None:
+        poll(begun.exists, "the step runs")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    answer = run(f"echo begun; touch {begun}; sleep 300", ENVIRONMENT, timeout=120)
     assert (answer.text, answer.ended, answer.code, answer.failed) == ("begun\n", "interrupt", None, True)
 
 

@@ -87,7 +87,7 @@ def test_a_clock_that_differs_is_told_and_asked_about_its_own_now(ahead: timedel
     with Server(answer) as server:
         part = read(server.url, "up", at=at)
         asked = datetime.fromtimestamp(float(server.requests[-1].params["time"]), UTC)
-    assert abs(asked - (at + ahead)) < timedelta(seconds=5)
+    assert abs(asked - (at + ahead)) < timedelta(minutes=1)
     status, reason = status_of(part)
     assert status == "partial"
     assert reason is not None

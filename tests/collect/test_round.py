@@ -188,7 +188,7 @@ def test_prometheus_that_hangs_costs_one_timeout(bed: Testbed, way: str) -> None
     with frozen(bed, "prometheus"):
         began = time.monotonic()
         snapshot = read(bed, prometheus=EndpointConfig(url=url, timeout=Duration(seconds=1)))
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 40
     assert set(snapshot.unread) == {"promql:up", "promql:count(kube_pod_info)"}
     assert "did not answer" in snapshot.unread["promql:up"]
 
@@ -196,10 +196,10 @@ def test_prometheus_that_hangs_costs_one_timeout(bed: Testbed, way: str) -> None
 def test_the_deadline_ends_the_run_with_what_there_is(bed: Testbed) -> None:
     with frozen(bed, "prometheus"):
         began = time.monotonic()
-        snapshot = read(bed, seconds=5)
-        assert time.monotonic() - began < 8
+        snapshot = read(bed, seconds=10)
+        assert time.monotonic() - began < 30
     assert "pods" in snapshot.read
-    assert snapshot.unread["promql:up"] == "the run's deadline of 5 s was over"
+    assert snapshot.unread["promql:up"] == "the run's deadline of 10 s was over"
 
 
 def test_rights_that_are_missing_are_named(bed: Testbed) -> None:
@@ -353,6 +353,6 @@ def test_a_wrong_clock_of_this_machine_is_corrected(tmp_path: Path, ahead: timed
         (asked,) = (request for request in server.requests if request.path == "/loki/api/v1/query")
     now = datetime.now(UTC) + ahead
     assert snapshot.unread == {}
-    assert abs(now - snapshot.taken_at) < timedelta(seconds=10)
-    assert abs(now.timestamp() - int(asked.params["time"]) / 1e9) < 10
+    assert abs(now - snapshot.taken_at) < timedelta(seconds=20)
+    assert abs(now.timestamp() - int(asked.params["time"]) / 1e9) < 20
     assert source(snapshot, "kubernetes").reason == remark

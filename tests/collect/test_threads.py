@@ -32,7 +32,7 @@ def test_nothing_to_do() -> None:
 def test_no_more_than_so_many_at_once(at_once: int) -> None:
     running: list[int] = []
     seen: list[int] = []
-    meet = threading.Barrier(at_once, timeout=10)  # passes only when so many are in it at the same time
+    meet = threading.Barrier(at_once, timeout=30)  # passes only when so many are in it at the same time
 
     def work(key: int) -> None:
         running.append(key)
@@ -54,12 +54,12 @@ def test_what_hangs_is_left_behind_at_the_deadline_and_the_rest_is_kept() -> Non
         return key
 
     began = time.monotonic()
-    results = gather(["hangs", "answers"], work, at_once=2, deadline=Deadline(0.2), grace=0.1)
+    results = gather(["hangs", "answers"], work, at_once=2, deadline=Deadline(2), grace=0.1)
     release.set()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert results["answers"] == "answers"
     assert isinstance(results["hangs"], Permanent)
-    assert "deadline of 0.2 s" in str(results["hangs"])
+    assert "deadline of 2 s" in str(results["hangs"])
 
 
 @pytest.mark.parametrize("error", [ClusterUnreachable("gone"), ZeroDivisionError("bug")])

@@ -90,7 +90,7 @@ class Program:
             text=True,
             env=self.environment(**own, **(env or {})),
             cwd=self.home,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert "Traceback (most recent" not in done.stdout + done.stderr, done.stdout + done.stderr

@@ -12,6 +12,7 @@ from tests.clients.server import Answer, Request, Server, reply
 from tests.end_to_end.program import Done, Program, hanging, together
 from tests.end_to_end.rights import blind
 from tests.testbed.bed import Testbed
+from tests.testbed.process import poll
 
 #: Every check that asks Prometheus, and one that does not.
 METRICS = ("target-down", "pv-fills-soon", "volume-nearly-full")
@@ -84,10 +85,10 @@ def test_prometheus_that_answers_badly(hubops: Program) -> None:
 
 def test_prometheus_that_hangs(hubops: Program) -> None:
     with hanging() as server:
-        done = metrics(hubops, server, "--deadline", "3s")
+        done = metrics(hubops, server, "--deadline", "10s")
     assert (done.code, done.ids("unknown"), done.ids("passed")) == (3, {*METRICS}, {OTHER})
-    assert "did not answer in time; the run's deadline of 3 s was over" in done.reasons()
-    assert done.seconds < 12
+    assert "did not answer in time; the run's deadline of 10 s was over" in done.reasons()
+    assert done.seconds < 40
 
 
 def test_an_answer_of_ten_megabytes(hubops: Program) -> None:
@@ -189,7 +190,4 @@ def test_a_real_one_that_ended(hubops: Program, testbed: Testbed, program: str) 
 
 def recovered(run: Callable[..., Done]) -> None:
     """A program that starts again has to scrape, or be sent, what it is asked about; the next test counts on it."""
-    deadline = time.monotonic() + 60
-    while run("daily").code and time.monotonic() < deadline:
-        pass
-    assert time.monotonic() < deadline
+    poll(lambda: not run("daily").code, "all is well again")

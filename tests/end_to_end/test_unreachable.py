@@ -59,7 +59,7 @@ def test_servers_that_cannot_be_reached(hubops: Program, kubeconfig: Kubeconfig,
     for said, done in zip(cases, runs, strict=True):
         done.only_says(said)
         assert done.code == 69, said
-        assert done.seconds < 20, said
+        assert done.seconds < 60, said
 
 
 def test_a_server_that_swallows_everything_costs_no_more_than_the_deadline(
@@ -71,7 +71,7 @@ def test_a_server_that_swallows_everything_costs_no_more_than_the_deadline(
     for done in runs:
         assert done.code == 69
         done.only_says("3 s")
-        assert done.seconds < 12
+        assert done.seconds < 30
 
 
 @contextmanager
@@ -96,17 +96,17 @@ def test_credentials_that_do_not_work(hubops: Program, kubeconfig: Kubeconfig) -
         ),
         "'echo' of context 'testbed' failed: failed to decode": plugin("echo", "no credential"),
         "'echo' of context 'testbed' failed: missing token": plugin("echo", credential),
-        "the run's deadline of 3 s was over before the kubeconfig and its plugin gave credentials": plugin(
-            "sleep", "20"
+        "the run's deadline of 10 s was over before the kubeconfig and its plugin gave credentials": plugin(
+            "sleep", "60"
         ),
     }
     paths = [kubeconfig(f"kubeconfig-{at}", user=user) for at, user in enumerate(users.values())]
-    runs = together(lambda path: hubops("daily", "--deadline", "3s", kubeconfig=path), paths)
+    runs = together(lambda path: hubops("daily", "--deadline", "10s", kubeconfig=path), paths)
     for said, done in zip(users, runs, strict=True):
         done.only_says(said)
         assert done.code == 69, said
         assert "hunter2" not in done.err
-        assert done.seconds < 12, said
+        assert done.seconds < 40, said
 
 
 def test_an_expired_token(hubops: Program, testbed: Testbed) -> None:

@@ -124,7 +124,7 @@ class Running:
     def _ready(self) -> bool:
         try:
             return requests.get(f"{self.url}/-/ready", timeout=2).ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def post(self, alerts: Iterable[Settings]) -> None:

@@ -170,7 +170,7 @@ class Scraped:
         """What Prometheus says of its targets: nothing while it starts."""
         try:
             answer = requests.get(self._url, timeout=10)
-        except requests.ConnectionError:
+        except requests.RequestException:
             return {}
         return dict(answer.json()["data"]) if answer.ok else {}
 

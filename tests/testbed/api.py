@@ -62,7 +62,7 @@ class Api:
     def healthy(self) -> bool:
         try:
             return bool(self.session.get(self.server + "/readyz", timeout=2).ok)
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def serves(self, kind: str) -> bool:

@@ -49,7 +49,7 @@ class Client:
         def answers() -> bool:
             try:
                 return session.get(url, timeout=2).status_code == 200
-            except (requests.ConnectionError, requests.Timeout):
+            except requests.RequestException:
                 return False
 
         return answers

@@ -97,9 +97,10 @@ class EtcdCluster:
 
     def move_leader(self) -> Member:
         """Let another member lead; returns it."""
+        poll(lambda: self.leader() is not None, "a leader that can hand over")
         before, after = self.leader(), self.follower()
         if before is None:
-            raise TestbedError("etcd has no leader that could hand over")
+            raise TestbedError("etcd has lost its leader again")
         self._ask(before, "transfer-leadership", {"targetID": self._ask(after, "status")["header"]["member_id"]})
         poll(lambda: self.leader() == after, f"{after.name} leads")
         return after
@@ -150,7 +151,7 @@ class EtcdCluster:
 
     def _ask(self, member: Member, verb: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         client = self.client(member)
-        answer = client.session.post(f"{client.url}/v3/maintenance/{verb}", json=body or {}, timeout=2)
+        answer = client.session.post(f"{client.url}/v3/maintenance/{verb}", json=body or {}, timeout=10)
         if answer.status_code != 200:
             raise TestbedError(f"etcd {verb}: {answer.status_code} {answer.text[:300]}")
         said: dict[str, Any] = answer.json()

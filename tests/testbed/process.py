@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -20,6 +22,8 @@ from tests.testbed.errors import TestbedError
 STATE_FILE = "state.json"
 #: What a program is started through, by the names that the kernel gives them.
 _STARTERS = frozenset({"ip", "setpriv"})
+#: The ports that the kernel gives to connections and to who asks for any.
+_HANDED_OUT = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def poll(condition: Callable[[], bool], what: str, timeout: float = 60.0, every: float = 0.1) -> None:
@@ -32,9 +36,18 @@ def poll(condition: Callable[[], bool], what: str, timeout: float = 60.0, every:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on loopback for a program that has to be told one.
+
+    It is none of those that the kernel hands out itself: until the program takes it, no connection and no server that
+    asks the kernel for a port will.
+    """
+    first, last = map(int, _HANDED_OUT.read_text().split())
+    ports = range(10_000, first) or range(last + 1, 65_536) or range(first, last)
+    while True:
+        port = random.SystemRandom().choice(ports)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def start_time(pid: int) -> int | None:
@@ -198,7 +211,7 @@ def end(processes: list[Process], reap: Callable[[int], None] = lambda _: None, 
     except TestbedError:
         for process in processes:
             process.signal(signal.SIGKILL)
-        poll(gone, "programs ended", patience, every=0.05)
+        poll(gone, "programs ended", every=0.05)
 
 
 def clean(directory: Path) -> None:
