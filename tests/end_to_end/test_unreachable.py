@@ -101,12 +101,16 @@ def test_credentials_that_do_not_work(hubops: Program, kubeconfig: Kubeconfig) -
         ),
     }
     paths = [kubeconfig(f"kubeconfig-{at}", user=user) for at, user in enumerate(users.values())]
-    runs = together(lambda path: hubops("daily", "--deadline", "10s", kubeconfig=path), paths)
+    deadlines = ["10s" if "10 s" in said else "60s" for said in users]
+    runs = together(
+        lambda given: hubops("daily", "--deadline", given[1], kubeconfig=given[0]),
+        zip(paths, deadlines, strict=True),
+    )
     for said, done in zip(users, runs, strict=True):
         done.only_says(said)
         assert done.code == 69, said
         assert "hunter2" not in done.err
-        assert done.seconds < 40, said
+        assert done.seconds < 50, said  # the plugin that sleeps would be back after a minute
 
 
 def test_an_expired_token(hubops: Program, testbed: Testbed) -> None:

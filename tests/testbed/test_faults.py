@@ -15,6 +15,7 @@ import pytest
 
 from tests.testbed import sample
 from tests.testbed.bed import Testbed
+from tests.testbed.errors import TestbedError
 from tests.testbed.faults import FAULTS, Expected, Fault
 from tests.testbed.process import poll
 
@@ -23,7 +24,7 @@ HUBOPS = [sys.executable, "-c", "from hubops.cli import main; main()"]
 
 def daily(testbed: Testbed) -> dict[str, Any]:
     command = [*HUBOPS, "daily", "--config", str(testbed.config), "--output", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode in (0, 1, 2), done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     return report
@@ -57,7 +58,10 @@ def test_found_then_gone(testbed: Testbed, fault: Fault) -> None:
         found[:] = daily(testbed)["findings"]
         return any(is_about(finding, fault.expect) for finding in found)
 
-    poll(seen, f"{fault.name} found", 60, every=0.5)
+    try:
+        poll(seen, f"{fault.name} found", 180, every=0.5)
+    except TestbedError as error:
+        raise AssertionError(f"{error}, but {[(each['check'], each['summary']) for each in found]}") from error
     (finding,) = (finding for finding in found if is_about(finding, fault.expect))
     assert fault.expect.cause in json.dumps(finding)
     others = {other["check"]: (other["ref"], other["summary"]) for other in found if other is not finding}
@@ -72,7 +76,7 @@ def test_found_then_gone(testbed: Testbed, fault: Fault) -> None:
         return not left
 
     try:
-        poll(clean, "healthy again", 60, every=0.5)
+        poll(clean, "healthy again", 180, every=0.5)
     finally:
         assert left == []
 
