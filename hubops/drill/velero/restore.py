@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from hubops.clients.retry import Deadline
@@ -17,8 +16,8 @@ from hubops.drill.velero.scratch import Scratch
 from hubops.errors import Permanent, SourceError
 from hubops.model.velero import Restore, Results
 
-#: Warnings of objects that every namespace has by itself, and that differ where the cluster is another one.
-_HARMLESS = re.compile(r"could not restore, ConfigMap:(kube-root-ca\.crt|openshift-service-ca\.crt) already exists")
+#: Warnings of objects that a controller puts into every namespace before Velero comes to them.
+_HARMLESS = re.compile(r'ConfigMap[: ]"?(kube-root-ca\.crt|openshift-service-ca\.crt|istio-ca-root-cert)"? already exists')
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,3 @@ def _judged(velero: VeleroClient, restore: Restore, took: float) -> Restored:
     warnings = tuple(each for each in results.warnings.all if not _HARMLESS.search(each))
     items = status.progress.items_restored if status.progress else 0
     return Restored(restore, took, items, tuple(failed), warnings)
-
-
-def too_late(deadline: Deadline) -> str:
-    """That the drill's time was over, in words."""
-    return f"it did not end within {timedelta(seconds=round(deadline.seconds))} (drill.velero.timeout)"
