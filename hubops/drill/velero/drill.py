@@ -26,6 +26,7 @@ from hubops.config import Config
 from hubops.config.backup import VeleroBackupConfig, VeleroDrillConfig
 from hubops.drill.velero import cni, removal, restored, tarball
 from hubops.drill.velero import scratch as velero_scratch
+from hubops.drill.velero.checks.run import run_checks
 from hubops.drill.velero.choice import Chosen, Wanted, choose
 from hubops.drill.velero.compare import compare
 from hubops.drill.velero.concealed import Concealer
@@ -160,6 +161,7 @@ class _Drill:
         with self._step("compare", "comparing every object with the backup"):
             live, came.unread = restored.restored(self.cluster, came.original, scratch.mapping, concealer)
             came.comparison = compare(came.original, live, scratch.mapping, intended)
+        self._check(scratch, came)
 
     def _contents(self, chosen: Chosen, folder: Path, concealer: Concealer) -> dict[Key, Object]:
         path = folder / "backup.tar.gz"
@@ -198,6 +200,14 @@ class _Drill:
         with self._step("workloads", "waiting for the workloads"):
             say = partial(self.say, NAME)
             came.awaited = awaited(self.cluster, scratch.mapping, changes.resting, say, within)
+
+    def _check(self, scratch: Scratch, came: Came) -> None:
+        """What a person would try. Where nothing runs, nothing would answer."""
+        if not self.settings.checks or not self.settings.workloads:
+            return
+        cluster = KubeWriter(self.config.kubernetes, deadline=self.deadline)
+        with self._step("checks", "trying drill.velero.checks"):
+            came.checks = run_checks(cluster, self.settings.checks, scratch.mapping, say=partial(self.say, NAME))
 
     @contextmanager
     def _step(self, name: str, words: str) -> Iterator[None]:
@@ -240,6 +250,6 @@ class _Drill:
 
     def record(self) -> Run:
         """What has happened, as it is kept in the journal."""
-        outcome, reason = judged(self.came, self.problems, self.left)
+        outcome, reason = judged(self.came, self.settings, self.problems, self.left)
         run = run_of(self.came, self.started, self.promises, self.settings, outcome, reason)
         return kept(self.journal, run, self.say.over)

@@ -18,7 +18,7 @@ from hubops.drill.velero.objects import Key, Object, title
 from hubops.drill.velero.restore import Restored
 from hubops.drill.velero.volumes import Volumes
 from hubops.drill.velero.waiting import Awaited
-from hubops.model.backup import Outcome, Proof, Run, VeleroBackupRecord
+from hubops.model.backup import CheckResult, Outcome, Proof, Run, VeleroBackupRecord
 from hubops.model.text import inert
 
 #: Differences that are recorded, and examples of each kind of sentence.
@@ -38,12 +38,15 @@ class Came:
     restored: Restored | None = None
     awaited: Awaited | None = None
     comparison: Comparison | None = None
+    checks: Sequence[CheckResult] = ()  # of the site's own
     unread: tuple[str, ...] = ()  # kinds that may not be listed
     network: str | None = None  # that enforces NetworkPolicies
     steps: dict[str, float] = field(default_factory=dict)
 
 
-def judged(came: Came, problems: Sequence[str], left: Sequence[str]) -> tuple[Outcome, str | None]:
+def judged(
+    came: Came, settings: VeleroDrillConfig, problems: Sequence[str], left: Sequence[str]
+) -> tuple[Outcome, str | None]:
     """How the drill ended, and in one sentence why it did not succeed."""
     if problems or not (came.restored and came.comparison and came.chosen):
         return "failed", "; ".join([*problems, *left]) or "nothing was restored"
@@ -54,12 +57,15 @@ def judged(came: Came, problems: Sequence[str], left: Sequence[str]) -> tuple[Ou
         first = f"{found[0].what} {found[0].how}"
         said = f"{counted} between the backup and what was restored of it; {first}"
         return "failed", "; ".join([said, *_short(came.restored.failed), *left])
-    if doubts := [*_doubts(came), *left]:
+    if failed := [each for each in came.checks if not each.passed]:
+        said = _some([f"{each.name} ({each.said})" for each in failed])
+        return "failed", "; ".join([f"{len(failed)} of {len(came.checks)} checks did not pass: {said}", *left])
+    if doubts := [*_doubts(came, settings), *left]:
         return "partial", f"restored, but {'; '.join(doubts)}"
     return "succeeded", None
 
 
-def _doubts(came: Came) -> Iterator[str]:
+def _doubts(came: Came, settings: VeleroDrillConfig) -> Iterator[str]:
     """What keeps a restore without differences from being a proof of all that was asked for."""
     assert came.restored
     assert came.chosen
@@ -69,6 +75,8 @@ def _doubts(came: Came) -> Iterator[str]:
     if came.awaited and came.awaited.unready:
         said = _some([f"{name} ({why})" for name, why in came.awaited.unready.items()])
         yield f"{len(came.awaited.unready)} workloads did not become ready: {said}"
+    if settings.checks and not came.checks:
+        yield "drill.velero.checks were not tried, since drill.velero.workloads is false"
     if came.unread:
         yield f"what was added of {', '.join(came.unread)} is not known: they may not be listed"
 
@@ -126,6 +134,7 @@ def _proof(came: Came, settings: VeleroDrillConfig) -> Proof:
         by_namespace=dict(Counter(key.namespace for key in came.original)),
         proven=tuple(_proven(came)),
         unproven=tuple(_unproven(came, settings)),
+        checks=tuple(came.checks),
     )
 
 
@@ -143,6 +152,7 @@ def _proven(came: Came) -> Iterator[str]:
             yield f"{same:,} objects came back as they were backed up"
     if came.awaited and came.awaited.ready:
         yield f"{came.awaited.ready:,} workloads became ready, closed off from everything else"
+    yield from (f"check {each.name} passed" for each in came.checks if each.passed)
 
 
 def _unproven(came: Came, settings: VeleroDrillConfig) -> Iterator[str]:

@@ -17,7 +17,8 @@ from hubops.errors import Permanent, SourceError
 from hubops.model.velero import Restore, Results
 
 #: Warnings of objects that a controller puts into every namespace before Velero comes to them.
-_HARMLESS = re.compile(r'ConfigMap[: ]"?(kube-root-ca\.crt|openshift-service-ca\.crt|istio-ca-root-cert)"? already exists')
+_USUAL = r"(kube-root-ca\.crt|openshift-service-ca\.crt|istio-ca-root-cert)"
+_HARMLESS = re.compile(rf'could not restore, ConfigMap[: ]"?{_USUAL}"? already exists')
 
 
 @dataclass(frozen=True)
