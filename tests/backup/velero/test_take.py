@@ -1,0 +1,175 @@
+"""A backup by a real Velero, judged by what the cluster really has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hubops.config import Duration
+from hubops.config.backup import Objectives
+from hubops.report.runs import about
+from tests.backup.velero.world import World, record
+from tests.testbed.process import poll
+from tests.testbed.velero_platform import VeleroPlatform
+
+
+def definition(kind: str) -> dict[str, Any]:
+    plural = f"{kind.lower()}s"
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.late.example.com"},
+        "spec": {
+            "group": "late.example.com", "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+        },
+    }  # fmt: skip
+
+
+def test_hundreds_of_objects_of_a_dozen_kinds_with_their_volumes(
+    velero_platform: VeleroPlatform, tmp_path: Path
+) -> None:
+    world = World(velero_platform.velero, tmp_path)
+    applied = velero_platform.fill(world.space)
+    try:
+        run = world.take(volumes=True)
+        found = record(run)
+        assert (run.outcome, run.reason) == ("succeeded", None), world.told.lines
+        assert found.expected is not None
+        assert found.items >= found.expected >= len(applied) + 1  # the namespace itself
+        assert (found.namespaces, found.missing_total, found.not_compared) == ((world.space,), 0, ())
+        assert found.volumes == len([each for each in applied if each["kind"] == "PersistentVolumeClaim"]) + 2
+        assert about(run).startswith(f"{found.name}: {found.items:,} objects of 1 namespaces, ")
+
+        velero_platform.csi.fail("CreateSnapshot", "RESOURCE_EXHAUSTED", "no space left in the pool")
+        try:
+            run = world.take(volumes=True, timeout=Duration(seconds=90))
+        finally:
+            velero_platform.csi.heal()
+        assert run.outcome == "partial"
+        assert "PartiallyFailed" in str(run.reason)
+    finally:
+        velero_platform.remove(world.space)
+
+
+def test_what_nobody_wants_and_what_comes_and_goes_meanwhile_is_not_missed(world: World) -> None:
+    held = {**world.map("going"), "metadata": {**world.map("going")["metadata"], "finalizers": ["example.com/wait"]}}
+    world.api.apply(world.map("unwanted", **{"velero.io/exclude-from-backup": "true"}))
+    world.api.apply(held)
+    world.api.delete(held)
+
+    def meanwhile() -> None:
+        world.api.delete(world.map("map-0"))
+        world.api.delete(world.map("map-1"))
+        world.api.apply(world.map("map-1"))
+        world.api.apply(world.map("new"))
+
+    world.told.on["asking for"] = meanwhile
+    run = world.take()
+    world.api.patch(held, {"metadata": {"finalizers": None}})
+    found = record(run)
+    assert (run.outcome, found.missing) == ("succeeded", ()), run.reason
+    assert not world.told.on
+
+
+def test_a_kind_that_velero_does_not_know_yet_is_missing(world: World) -> None:
+    """Its server looks for new kinds every five minutes, and completes backups without them."""
+    crd = definition("Gadget")
+    world.api.apply(crd)
+    poll(lambda: world.api.serves("Gadget"), "the kind served")
+    world.api.apply(
+        {"apiVersion": "late.example.com/v1", "kind": "Gadget", "metadata": {"namespace": world.space, "name": "one"}}
+    )
+    try:
+        run = world.take()
+    finally:
+        world.api.delete(crd)
+    found = record(run)
+    assert (run.outcome, found.phase) == ("partial", "Completed")
+    assert found.missing == (f"Gadget.late.example.com {world.space}/one",)
+    assert f"it lacks 1 of {found.expected} objects of the cluster: Gadget" in str(run.reason)
+
+
+def test_cluster_scoped_objects_are_compared_where_they_are_asked_for(world: World) -> None:
+    few, all_of_them = record(world.take()), record(world.take(cluster_resources=True))
+    assert few.expected
+    assert all_of_them.expected
+    assert all_of_them.expected - few.expected > 50  # ClusterRoles, CustomResourceDefinitions, StorageClasses …
+    assert all_of_them.missing == ()
+
+
+@pytest.mark.parametrize("selector", [{"tier": "web"}])
+def test_a_template_with_labels_and_kinds_is_followed(world: World, selector: dict[str, str]) -> None:
+    world.api.apply(world.map("web", **selector))
+    template = {
+        "includedNamespaces": [world.space], "labelSelector": {"matchLabels": selector},
+        "excludedNamespaceScopedResources": ["secrets"], "snapshotVolumes": False, "ttl": "720h",
+    }  # fmt: skip
+    schedule = world.client.create_schedule(
+        world.space, {"schedule": "0 3 1 1 *", "template": template, "paused": True}
+    )
+    try:
+        run = world.take(schedule=world.space)
+        found = record(run)
+        assert (run.outcome, found.expected, found.schedule) == ("succeeded", 1, world.space), run.reason
+        assert found.name.startswith(f"{world.space}-20")
+        assert (found.narrowed, run.narrowed) == (True, True)
+        assert f"schedule {world.space}: it is paused: Velero makes no backups by it" in world.told.lines
+        run = world.take(schedule=world.space, narrowed=("absent",))
+        assert run.outcome == "failed"
+    finally:
+        world.client.delete(schedule)
+    run = world.take(schedule=world.space)
+    assert f"there is no Schedule {world.space}" in str(run.reason)
+
+
+def test_a_namespace_that_is_not_there(world: World) -> None:
+    run = world.take(namespaces=(world.space, "absent"))
+    assert run.outcome == "partial"
+    assert "its spec names what is not there: namespace absent" in str(run.reason)
+    run = world.take(namespaces=("absent-*",))
+    assert (run.outcome, record(run).items) == ("failed", 0)
+    assert "is empty" in str(run.reason)
+
+
+def test_a_backup_that_goes_before_the_next_one_comes(world: World) -> None:
+    run = world.take(ttl=Duration(hours=1), objectives=Objectives(rpo=Duration(hours=6)))
+    assert run.outcome == "partial"
+    assert "it expires 1h after its beginning, and objectives.rpo is 6h" in str(run.reason)
+
+
+def test_what_velero_refuses(world: World) -> None:
+    run = world.take(namespaces=(world.space,), exclude=(world.space,))
+    assert (run.outcome, record(run).phase) == ("failed", "FailedValidation")
+    assert "excludes list cannot contain an item in the includes list" in str(run.reason)
+
+
+def test_a_claim_whose_volume_nothing_can_snapshot(world: World) -> None:
+    """Velero completes such a backup."""
+    claim = f"{world.space}-static"
+    world.api.apply({
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": claim},
+        "spec": {
+            "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/var/empty"},
+            "claimRef": {"namespace": world.space, "name": "static"}, "persistentVolumeReclaimPolicy": "Retain",
+        },
+    })  # fmt: skip
+    pvc = {
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"namespace": world.space, "name": "static"},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "storageClassName": "",
+            "volumeName": claim,
+        },
+    }  # fmt: skip
+    world.api.apply(pvc)
+    bound = lambda: (world.api.get("PersistentVolumeClaim", world.space, "static") or {})["status"]["phase"] == "Bound"  # noqa: E731
+    poll(bound, "the claim bound", 20)
+    run = world.take(volumes=True)
+    found = record(run)
+    assert (run.outcome, found.phase, found.volumes_missing) == ("partial", "Completed", (f"{world.space}/static",))
+    assert "it lacks the data of 1 claim" in str(run.reason)
+    world.api.patch(pvc, {"metadata": {"labels": {"velero.io/exclude-from-backup": "true"}}})
+    assert world.take(volumes=True).outcome == "succeeded"
