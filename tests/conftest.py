@@ -71,9 +71,9 @@ def csi() -> Iterator[Csi]:
 
 
 @pytest.fixture(scope="session")
-def velero_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VeleroPlatform]:
+def velero_platform() -> Iterator[VeleroPlatform]:
     """A Velero in a cluster where what it restores becomes ready; its files are in one unit of tests/workers.py."""
-    platform = VeleroPlatform.start(tmp_path_factory.mktemp("velero") / "platform")
+    platform = VeleroPlatform.start()
     yield platform
     platform.stop()
 

@@ -48,5 +48,10 @@ def create(key: int) -> tuple[str, str]:
     return name, inside
 
 
+def outside(address: str) -> str:
+    """This machine's own address on the way to the host at *address*, which `create` gave."""
+    return str(ipaddress.ip_address(address) - 1)
+
+
 def delete(name: str) -> None:
     subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)

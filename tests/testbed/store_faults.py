@@ -123,19 +123,19 @@ class StoreFaults:
     seen   every request so far
     """
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, address: str) -> None:
         self.store = store
         self.seen: list[Request] = []
         self._faults: list[_Fault] = []
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Exchange,), {"proxy": self}))
+        self._server = ThreadingHTTPServer((address, 0), type("Bound", (Exchange,), {"proxy": self}))
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http://{address}:{self._server.server_address[1]}"
 
     @classmethod
-    def start(cls, store: ObjectStore) -> Self:
-        """A proxy before *store*, which speaks plain HTTP."""
-        proxy = cls(store)
+    def start(cls, store: ObjectStore, address: str = "127.0.0.1") -> Self:
+        """A proxy before *store*, which speaks plain HTTP; it listens on *address*."""
+        proxy = cls(store, address)
         threading.Thread(target=proxy._server.serve_forever, daemon=True).start()
         return proxy
 

@@ -1,7 +1,8 @@
 """A real Velero server and its plugin for S3, as processes beside an API server of the testbed.
 
 Its store is a real S3 server behind a proxy that lets it fail (`velero.faults`). No pod runs: what the server needs of
-its own Deployment is there and empty. Its periods are short where a flag says them.
+its own Deployment is there and empty. Its periods are short where a flag says them. It runs in the network of the
+testbed, for one of its ports is 8080 whatever one says: without such networks there can be one Velero on a machine.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
 from hubops.clients.velero import VeleroClient
 from hubops.config import KubernetesConfig
-from tests.testbed import build
+from tests.testbed import build, network
 from tests.testbed.api import Object, load
 from tests.testbed.bed import Testbed
 from tests.testbed.errors import TestbedError
 from tests.testbed.object_store import ObjectStore
-from tests.testbed.process import State, Supervisor, free_port, myself, poll
+from tests.testbed.process import free_port, poll
 from tests.testbed.store_faults import StoreFaults
 
 NAMESPACE = "velero"
@@ -58,21 +59,21 @@ class Velero:
 
     __test__ = False
 
-    def __init__(self, bed: Testbed, supervisor: Supervisor, faults: StoreFaults) -> None:
+    def __init__(self, bed: Testbed, faults: StoreFaults) -> None:
         self.bed = bed
         self.faults = faults
-        self.run = supervisor
+        self.run = bed.supervisor
+        self.folder = bed.directory / "velero"
         self.namespace = NAMESPACE
-        self.log = supervisor.log(_SERVER)
+        self.log = self.run.log(_SERVER)
         self.client = self.client_for(bed.kubeconfig)
 
     @classmethod
-    def start(cls, bed: Testbed, folder: Path) -> Self:
-        """Install its CRDs into *bed* and start it, with all that it needs in *folder*, which is made."""
-        folder.mkdir(parents=True)
-        store = ObjectStore.start(folder / "s3")
-        supervisor = Supervisor(folder / "server", State(owner=myself()))
-        velero = cls(bed, supervisor, StoreFaults.start(store))
+    def start(cls, bed: Testbed) -> Self:
+        """Install its CRDs into *bed* and start it and its store; `stop`, or the end of *bed*, ends it."""
+        store = ObjectStore.start(bed.directory / "velero-store")
+        address = network.outside(bed.address) if bed.in_cluster else "127.0.0.1"
+        velero = cls(bed, StoreFaults.start(store, address))
         velero._install()
         velero._prepare()
         velero.start_server()
@@ -112,10 +113,10 @@ class Velero:
 
     def _prepare(self) -> None:
         """Its folders, its credentials, and its plugin: a wrapper, so that a test can say that it dies."""
-        home = self.run.directory
+        home = self.folder
         environment = self.faults.store.environment()
         for folder in ("plugins", "credentials", "tmp"):
-            (home / folder).mkdir()
+            (home / folder).mkdir(parents=True)
         keys = f"[default]\naws_access_key_id={environment['AWS_ACCESS_KEY_ID']}\n"
         keys += f"aws_secret_access_key={environment['AWS_SECRET_ACCESS_KEY']}\n"
         path = home / "credentials" / "cloud"
@@ -130,7 +131,7 @@ class Velero:
 
     def start_server(self) -> None:
         """Start the server, for the first time or again, and wait until it serves its kinds."""
-        home = self.run.directory
+        home = self.folder
         program = build.programs(families=build.VELERO)[_SERVER]
         flags = _FLAGS | {
             "kubeconfig": str(self.bed.kubeconfig),
@@ -179,7 +180,7 @@ class Velero:
     @contextmanager
     def plugin_dies(self) -> Iterator[None]:
         """Within, the S3 plugin ends at once whenever the server starts it; those that run are killed."""
-        mark = self.run.directory / "plugin-dies"
+        mark = self.folder / "plugin-dies"
         mark.touch()
         self.kill_plugins()
         try:
@@ -240,7 +241,7 @@ class Velero:
         return [key for key in store.objects() if f"/backups/{backup}/" in f"/{key}"]
 
     def stop(self) -> None:
-        self.run.end()
+        self.run.stop(_SERVER)
         self.faults.stop()
         self.faults.store.stop()
 

@@ -8,7 +8,6 @@ volumes and for snapshots of them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Self
 
 from tests.testbed.api import Object, concurrently
@@ -45,8 +44,8 @@ class VeleroPlatform:
         self.velero = velero
 
     @classmethod
-    def start(cls, folder: Path) -> Self:
-        """Start everything; *folder* is made, and removed by `stop`."""
+    def start(cls) -> Self:
+        """Start everything; `stop` ends it."""
         bed = Testbed.start(bare=True, controllers=True, nodes=True)
         try:
             csi = Csi.start(bed)
@@ -60,7 +59,7 @@ class VeleroPlatform:
             )
             for obj in (*nodes(), definition()):
                 bed.api.apply(obj)
-            return cls(bed, csi, Velero.start(bed, folder))
+            return cls(bed, csi, Velero.start(bed))
         except BaseException:
             bed.stop()
             raise
