@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -122,12 +123,19 @@ class VolumeDrillConfig(Strict, frozen=True):
     timeout: Duration = Duration(minutes=30)
 
 
+_WRITTEN = {"http": "service:port/path, or https://service:port/path", "tcp": "service:port"}
+_SERVICE = {
+    "http": re.compile(r"(https?://)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[a-z0-9-]{1,15}(/\S*)?"),
+    "tcp": re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[a-z0-9-]{1,15}"),
+}
+
+
 class DrillCheck(Strict, frozen=True):
     """What a person would try after a restore; one of `http`, `tcp`, `sql` and `command`, in a restored namespace."""
 
     name: str
     namespace: str  # the original one: it is looked for in what was restored of it
-    http: str | None = None  # service:port/path; answered with 200 to 399, or with `expect` in it
+    http: str | None = None  # service:port/path, with https:// before it for TLS; the answer has to be 200 to 399
     tcp: str | None = None  # service:port
     sql: str | None = None  # a statement; `pod` says where psql or mysql is run
     command: tuple[str, ...] = ()  # run in `pod`
@@ -135,6 +143,19 @@ class DrillCheck(Strict, frozen=True):
     container: str | None = None
     expect: str | None = None  # a regular expression that what came back has to match
     timeout: Duration = Duration(minutes=2)  # tried again until then
+
+    def __post_init__(self) -> None:
+        given = [kind for kind in ("http", "tcp", "sql", "command") if getattr(self, kind)]
+        if len(given) != 1:
+            raise ValueError(f"check {self.name!r} needs one of http, tcp, sql and command; it has {len(given)}")
+        if given[0] in ("sql", "command") and not self.pod:
+            raise ValueError(f"check {self.name!r} does not say in which pod")
+        if (where := self.http or self.tcp) and not _SERVICE[given[0]].fullmatch(where):
+            raise ValueError(f"check {self.name!r} is to name {_WRITTEN[given[0]]}")
+        try:
+            re.compile(self.expect or "")
+        except re.error as error:
+            raise ValueError(f"check {self.name!r} expects what is no regular expression: {error}") from error
 
 
 class VeleroDrillConfig(Strict, frozen=True):

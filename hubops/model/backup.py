@@ -84,6 +84,15 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     how: str
 
 
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check of the site's own (drill.velero.checks) found in what was restored."""
+
+    name: str
+    passed: bool
+    said: str  # what came back, or why it did not pass: one line
+    took_s: Seconds  # until it passed, or was given up
+
+
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What a drill restored, and how it compared with what lives."""
 
@@ -101,6 +110,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     by_namespace: dict[str, int] = {}  # the same of namespaces, the largest ones
     live_by_namespace: dict[str, int] = {}
     sha256: str | None = None  # of a volume: over the names and contents of its files, or of the device
+    checks: tuple[CheckResult, ...] = ()  # of the site's own
     proven: tuple[str, ...] = ()  # in words: what may be relied upon
     unproven: tuple[str, ...] = ()  # what could not be tried, and why
     server: str | None = None  # version of the API server that was started on it
@@ -197,3 +207,4 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unreadable: tuple[Unreadable, ...] = ()
     configured: dict[Kind, Promised] = {}
     excluded: tuple[str, ...] = ()  # namespaces whose claims hubops.yaml does not want, as shell patterns
+    excluded_from_velero: tuple[str, ...] = ()  # namespaces that no backup of Velero needs to hold, likewise

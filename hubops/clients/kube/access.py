@@ -67,6 +67,11 @@ class Access:
             headers.add(name, value.encode().decode("latin-1"))
         return headers
 
+    @property
+    def configuration(self) -> Any:
+        """The kubernetes package's Configuration: certificates and proxy, for what does not go through `pool`."""
+        return self._configuration
+
     def renew(self) -> bool:
         """Read the credentials anew after the server refused them; whether they are others now."""
         before = self.headers().get("Authorization")

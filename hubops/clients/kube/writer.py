@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from socket import socket
 from typing import Any
 
 import msgspec
@@ -18,7 +20,9 @@ from hubops.clients.answer import body_as
 from hubops.clients.http import Response
 from hubops.clients.kube.client import KubeClient
 from hubops.clients.kube.errors import AlreadyExists, Conflict, WebhookSilent
+from hubops.clients.kube.exec import Executed, executed
 from hubops.clients.kube.page import Page
+from hubops.clients.kube.portforward import forwarded, listens
 from hubops.clients.kube.proxy import PostingProxy
 from hubops.clients.kube.refusal import SERVER
 from hubops.clients.kube.served import AGGREGATED, Resource, Served
@@ -147,6 +151,20 @@ class KubeWriter(KubeClient):
         """*item* in place of the object. Raises Conflict where that is no longer at the resourceVersion of *item*."""
         request = Request(path=self._served.path(item), params={"fieldManager": FIELD_MANAGER})
         return _object(self._written("PUT", request, item, _wanted("update", item)))
+
+    def execute(
+        self, namespace: str, pod: str, command: Sequence[str], *, container: str | None = None, timeout: float
+    ) -> Executed:
+        """*command*, run in a pod to its end. Raises as `executed` says, once: it may have had an effect."""
+        return executed(self._access, namespace, pod, command, container, self.deadline.bound(timeout))
+
+    def port(self, namespace: str, pod: str, port: int, *, timeout: float) -> AbstractContextManager[socket]:
+        """A socket that leads to *port* of a pod, as `forwarded` says."""
+        return forwarded(self._access, namespace, pod, port, self.deadline.bound(timeout))
+
+    def listens(self, namespace: str, pod: str, port: int, *, timeout: float) -> None:
+        """Return once *port* of a pod has taken a connection. Raises Retryable where it did not."""
+        listens(self._access, namespace, pod, port, self.deadline.bound(timeout))
 
     def delete(self, item: Manifest) -> bool:
         """Delete the object, and in the background what belongs to it; whether there was one. Raises NotServed."""
