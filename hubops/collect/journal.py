@@ -29,8 +29,12 @@ def read_journal(client: Cluster, config: BackupConfig) -> Part:
     except (SourceError, ClusterUnreachable) as error:
         return nothing([EVIDENCE], str(error))
     recorded = decode(maps)
-    excluded = config.volumes.exclude if config.volumes else ()
-    journal = msgspec.structs.replace(recorded, configured=configured(config), excluded=excluded)
+    journal = msgspec.structs.replace(
+        recorded,
+        configured=configured(config),
+        excluded=config.volumes.exclude if config.volumes else (),
+        excluded_from_velero=config.velero.exclude if config.velero else (),
+    )
     return Part(journal=journal, read=(EVIDENCE,), remarks=_remarks(recorded))
 
 

@@ -30,6 +30,7 @@ from hubops.engine.probes.deletions import pod_stuck_terminating
 from hubops.engine.probes.deployments import deployment_unavailable
 from hubops.engine.probes.deployments_rollout import rollout_stuck
 from hubops.engine.probes.dns import coredns_errors
+from hubops.engine.probes.drills_due import drill_due
 from hubops.engine.probes.etcd_certificates import etcd_certificate_expires
 from hubops.engine.probes.evictions import pod_evicted
 from hubops.engine.probes.exporters import kube_state_metrics_missing, node_exporter_missing
@@ -66,6 +67,17 @@ from hubops.engine.probes.snapshots import volume_snapshot_not_ready
 from hubops.engine.probes.statefulsets import statefulset_short
 from hubops.engine.probes.storage_classes import storage_class_default
 from hubops.engine.probes.terminating import finalizer_stuck
+from hubops.engine.probes.velero_backups import velero_backup_failed, velero_hooks_failed, velero_warnings
+from hubops.engine.probes.velero_coverage import cluster_kind_not_covered, namespace_not_covered
+from hubops.engine.probes.velero_expiry import velero_backup_expires
+from hubops.engine.probes.velero_locations import velero_location_unavailable, velero_server_down
+from hubops.engine.probes.velero_schedules import (
+    velero_schedule_invalid,
+    velero_schedule_missed,
+    velero_schedule_paused,
+)
+from hubops.engine.probes.velero_stuck import velero_backup_not_deleted, velero_backup_stuck
+from hubops.engine.probes.velero_volumes import velero_volume_failed
 from hubops.engine.probes.versions import kubelet_version_skew
 from hubops.engine.probes.volumes import pv_not_reclaimed, pv_released
 from hubops.engine.probes.webhooks import webhook_without_endpoints
@@ -82,6 +94,7 @@ PROBES: dict[str, Probe] = {
     "backup_too_old": backup_too_old,
     "capacity_without_one_node": capacity_without_one_node,
     "certificate_expires_soon": certificate_expires_soon,
+    "cluster_kind_not_covered": cluster_kind_not_covered,
     "coredns_errors": coredns_errors,
     "claim_not_covered": claim_not_covered,
     "crash_looping": crash_looping,
@@ -93,6 +106,7 @@ PROBES: dict[str, Probe] = {
     "daemonset_misscheduled": daemonset_misscheduled,
     "daemonset_short": daemonset_short,
     "deployment_unavailable": deployment_unavailable,
+    "drill_due": drill_due,
     "etcd_certificate_expires": etcd_certificate_expires,
     "finalizer_stuck": finalizer_stuck,
     "host_certificate_invalid": host_certificate_invalid,
@@ -116,6 +130,7 @@ PROBES: dict[str, Probe] = {
     "lease_not_renewed": lease_not_renewed,
     "load_balancer_pending": load_balancer_pending,
     "logs_stopped": logs_stopped,
+    "namespace_not_covered": namespace_not_covered,
     "namespace_stuck_terminating": namespace_stuck_terminating,
     "network_policy_denies_dns": network_policy_denies_dns,
     "node_cordoned": node_cordoned,
@@ -153,6 +168,18 @@ PROBES: dict[str, Probe] = {
     "single_replica_behind_ingress": single_replica_behind_ingress,
     "statefulset_short": statefulset_short,
     "storage_class_default": storage_class_default,
+    "velero_backup_expires": velero_backup_expires,
+    "velero_backup_failed": velero_backup_failed,
+    "velero_backup_not_deleted": velero_backup_not_deleted,
+    "velero_backup_stuck": velero_backup_stuck,
+    "velero_hooks_failed": velero_hooks_failed,
+    "velero_location_unavailable": velero_location_unavailable,
+    "velero_schedule_invalid": velero_schedule_invalid,
+    "velero_schedule_missed": velero_schedule_missed,
+    "velero_schedule_paused": velero_schedule_paused,
+    "velero_server_down": velero_server_down,
+    "velero_volume_failed": velero_volume_failed,
+    "velero_warnings": velero_warnings,
     "volume_attachment_stuck": volume_attachment_stuck,
     "volume_metrics_missing": volume_metrics_missing,
     "volume_snapshot_not_ready": volume_snapshot_not_ready,

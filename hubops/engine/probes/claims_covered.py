@@ -7,102 +7,33 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
-import msgspec
-
 from hubops.engine.ignores import ANNOTATION
 from hubops.engine.probe import Absent, Undecided, probe
 from hubops.engine.probes import custom, evidence, pods
 from hubops.engine.probes.evidence import counted
 from hubops.engine.probes.journal import EVIDENCE as JOURNAL
 from hubops.engine.probes.snapshots import SNAPSHOTS, VolumeSnapshot
+from hubops.engine.probes.velero import BACKUPS, POD_VOLUMES, UPLOADS, Resources, fields
+from hubops.engine.probes.velero_coverage import CLAIMS
 from hubops.engine.view import View
 from hubops.model.finding import Hit, Ref, Value
-from hubops.model.kube.meta import Kube, LabelSelector, ObjectMeta
 from hubops.model.kube.storage import PersistentVolumeClaim
 from hubops.model.quantity import human_bytes, human_duration, size_in_bytes
 from hubops.model.snapshot import not_installed
+from hubops.model.velero import Backup, Status
+from hubops.model.velero_scope import Scope
+from hubops.model.velero_volumes import CopyStatus, DataUpload, PodVolumeBackup
 
-BACKUPS = "backups.velero.io"
-UPLOADS = "datauploads.velero.io"
-POD_VOLUMES = "podvolumebackups.velero.io"
 #: Labels by which somebody says that a claim need not be backed up: hubops' own, and Velero's.
 _EXCLUDED = ("hubops.io/exclude-from-backup", "velero.io/exclude-from-backup")
 _DRILL = "hubops.io/drill"
 _Claim = tuple[str, str]
 
 
-class _Done(Kube, frozen=True):
-    phase: str = ""
-    completion_timestamp: datetime | None = None
-    volume_snapshots_completed: int = 0
-    csi_volume_snapshots_completed: int = 0
-
-
-class _Scope(Kube, frozen=True):
-    included_namespaces: tuple[str, ...] = ()
-    excluded_namespaces: tuple[str, ...] = ()
-    label_selector: LabelSelector | None = None
-
-
-class VeleroBackup(Kube, frozen=True):
-    """A velero.io/v1 Backup, trimmed."""
-
-    metadata: ObjectMeta = ObjectMeta()
-    spec: _Scope = _Scope()
-    status: _Done = _Done()
-
-    def holds(self, claim: PersistentVolumeClaim) -> bool:
-        """Whether snapshots of volumes that it took are of what *claim* is among."""
-        if not self.status.volume_snapshots_completed + self.status.csi_volume_snapshots_completed:
-            return False
-        spec, namespace = self.spec, claim.namespace
-        included = not spec.included_namespaces or _named(namespace, spec.included_namespaces)
-        selected = spec.label_selector is None or spec.label_selector.matches(claim.metadata.labels)
-        return included and selected and not _named(namespace, spec.excluded_namespaces)
-
-
-class _Tagged(Kube, frozen=True):
-    tags: dict[str, str] = {}
-
-
-class _UploadSpec(Kube, frozen=True):
-    source_namespace: str = ""
-    source_pvc: str = msgspec.field(default="", name="sourcePVC")
-
-
-class Upload(Kube, frozen=True):
-    """A velero.io/v2alpha1 DataUpload, trimmed."""
-
-    metadata: ObjectMeta = ObjectMeta()
-    spec: _UploadSpec = _UploadSpec()
-    status: _Done = _Done()
-
-
-class PodVolumeBackup(Kube, frozen=True):
-    """A velero.io/v1 PodVolumeBackup, trimmed; its tag "pvc-uid" is the claim's."""
-
-    metadata: ObjectMeta = ObjectMeta()
-    spec: _Tagged = _Tagged()
-    status: _Done = _Done()
-
-
 @probe(
     needs=("persistentvolumeclaims", JOURNAL),
     uses=(SNAPSHOTS, BACKUPS, UPLOADS, POD_VOLUMES),
-    fields={
-        SNAPSHOTS: ("spec.source", "status.readyToUse"),
-        BACKUPS: (
-            "spec.includedNamespaces",
-            "spec.excludedNamespaces",
-            "spec.labelSelector",
-            "status.phase",
-            "status.completionTimestamp",
-            "status.volumeSnapshotsCompleted",
-            "status.csiVolumeSnapshotsCompleted",
-        ),
-        UPLOADS: ("spec.sourceNamespace", "spec.sourcePVC", "status.phase", "status.completionTimestamp"),
-        POD_VOLUMES: ("spec.tags", "status.phase", "status.completionTimestamp"),
-    },
+    fields={SNAPSHOTS: ("spec.source", "status.readyToUse"), **fields(BACKUPS, UPLOADS, POD_VOLUMES)},
 )
 def claim_not_covered(view: View, *, within: timedelta, grace: timedelta, named: int) -> Iterator[Hit]:
     """Bound claims older than *grace* of which there is no snapshot and no backup of the last *within*.
@@ -153,18 +84,28 @@ def _covered(view: View, since: datetime) -> set[_Claim]:
         claim, made = item.spec.source.persistent_volume_claim_name, item.metadata.creation_timestamp
         if claim and item.status.ready_to_use and made and made > since:
             found.add((item.metadata.namespace, claim))
-    backups = [each for each in custom.read(view, VeleroBackup, BACKUPS) if _is_done(each.status, since)]
-    uploads = [each for each in custom.read(view, Upload, UPLOADS) if _is_done(each.status, since)]
-    of_pods = [each for each in custom.read(view, PodVolumeBackup, POD_VOLUMES) if _is_done(each.status, since)]
+    velero = Resources(view)
+    labels = {each.name: each.metadata.labels for each in view.objects.namespaces}
+    scopes = [Scope(each.spec, labels, (CLAIMS,)) for each in velero.backups if _snapshotted(each, since)]
+    uploads = [each for each in velero.read(UPLOADS, DataUpload) if _is_done(each.status, since)]
+    of_pods = [each for each in velero.read(POD_VOLUMES, PodVolumeBackup) if _is_done(each.status, since)]
+    velero.doubt()
     found |= {(each.spec.source_namespace, each.spec.source_pvc) for each in uploads}
     uids = {each.spec.tags["pvc-uid"] for each in of_pods if "pvc-uid" in each.spec.tags}
     for there in view.objects.persistentvolumeclaims:
-        if there.metadata.uid in uids or any(backup.holds(there) for backup in backups):
+        taken = any(scope.takes(CLAIMS, there.namespace, there.name, there.metadata.labels) for scope in scopes)
+        if there.metadata.uid in uids or taken:
             found.add((there.namespace, there.name))
     return found
 
 
-def _is_done(status: _Done, since: datetime) -> bool:
+def _snapshotted(backup: Backup, since: datetime) -> bool:
+    """Whether it took snapshots of volumes after *since*; which ones, its spec says."""
+    status = backup.status
+    return _is_done(status, since) and bool(status.volume_snapshots_completed + status.csi_volume_snapshots_completed)
+
+
+def _is_done(status: Status | CopyStatus, since: datetime) -> bool:
     return (
         status.phase == "Completed" and status.completion_timestamp is not None and status.completion_timestamp > since
     )
