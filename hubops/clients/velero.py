@@ -6,11 +6,9 @@ that Velero gives a signed URL for (`velero_files`).
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -18,18 +16,18 @@ import msgspec
 
 from hubops.clients.kube.errors import AlreadyExists, NotServed
 from hubops.clients.kube.writer import KubeWriter, Manifest
-from hubops.clients.retry import Deadline
+from hubops.clients.retry import Deadline, OutOfTime
 from hubops.clients.velero_files import LARGEST, LARGEST_CONTENTS, Downloads, Trust
-from hubops.errors import Permanent
+from hubops.clients.velero_waiting import Say as Say
+from hubops.clients.velero_waiting import Server, doing, looks
+from hubops.errors import ClusterUnreachable, Permanent, SourceError
 from hubops.model.kube.meta import Object
-from hubops.model.quantity import human_duration
 from hubops.model.text import inert
 from hubops.model.velero import (
     API,
     BACKUP_LABEL,
     BACKUP_UID_LABEL,
     KINDS,
-    WAITING,
     Backup,
     Deletion,
     File,
@@ -38,21 +36,20 @@ from hubops.model.velero import (
     RestoreFile,
     Results,
     Schedule,
+    ServerStatus,
     VolumeInfo,
     label_value,
 )
 
 K = TypeVar("K", bound=Object)
 Work = TypeVar("Work", Backup, Restore)
-Say = Callable[[str], None]
 
 #: Label of all that hubops asks of Velero.
 MANAGED = {"app.kubernetes.io/managed-by": "hubops"}
 #: Annotation of what hubops creates: a creation whose answer was lost is known again by it.
 ASKED = "hubops.io/asked"
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 3.0  # seconds between two looks at what is under way
-_UNNOTICED = 30.0  # seconds after which it is worth a word that no server has begun
-_ABANDONED = 300.0  # and after which nobody will
+#: How strconv.ParseBool of Go, which the S3 plugin reads its settings with, writes that something is so.
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 
 
 class NotInstalled(NotServed):
@@ -67,9 +64,10 @@ class VeleroClient:
     """
 
     def __init__(self, cluster: KubeWriter, namespace: str = "velero", *, patience: float = 60.0) -> None:
-        """*patience*: seconds in which the server has to answer a DownloadRequest."""
+        """*patience*: seconds in which a server that runs answers a request."""
         self.cluster = cluster
         self.namespace = namespace
+        self._patience = patience
         self._downloads = Downloads(cluster, namespace, patience=patience)
 
     # What there is
@@ -144,53 +142,57 @@ class VeleroClient:
     def ended(self, kind: type[Work], name: str, *, say: Say, deadline: Deadline | None = None) -> Work:
         """The Backup or Restore once it is in one of the phases ENDED; *say* is told what it waits for.
 
-        Raises Permanent where it is removed meanwhile (404), where no server begins with it, and OutOfTime.
+        Raises Permanent where it is removed meanwhile (404), or where it is New and no server runs; and OutOfTime.
         """
-        limit, began, pause = deadline or self.cluster.deadline, time.monotonic(), _FIRST_PAUSE
+        sight = looks(lambda: self.get(kind, name), say=say, deadline=deadline or self.cluster.deadline)
+        server = Server(self.server)
         while True:
-            found = self.get(kind, name)
+            found, waited = next(sight)
             if found is None or found.phase == "Deleting":
                 raise Permanent(f"{KINDS[kind]} {inert(name)} was deleted while it was waited for", status=404)
             if found.ended:
                 return found
-            waited = time.monotonic() - began
-            if waited > _ABANDONED and found.phase in ("", "New"):
-                raise Permanent(f"{KINDS[kind]} {inert(name)}: {self._unnoticed(waited)}")
-            say(self._doing(found, waited))
-            limit.bound(pause)
-            limit.pause(pause)
-            pause = min(pause * 1.3, _LONGEST_PAUSE)
+            say(doing(found, waited))
+            server.expected(found.phase, waited)
 
     def deleted(self, deletion: Deletion, *, say: Say, deadline: Deadline | None = None) -> tuple[str, ...]:
-        """Empty once the backup is gone; else why the server could not remove it. Raises as `ended` does."""
-        limit, began, pause = deadline or self.cluster.deadline, time.monotonic(), _FIRST_PAUSE
+        """Empty once the backup is gone; else why the server could not remove it. Raises as `ended` does.
+
+        A backup that could not be removed stays in phase Deleting. So does one whose server was restarted meanwhile,
+        with its request InProgress for a day. Another request for it goes on from there.
+        """
+        sight = looks(lambda: self.get(Deletion, deletion.name), say=say, deadline=deadline or self.cluster.deadline)
+        server = Server(self.server)
         while True:
-            found = self.get(Deletion, deletion.name)
+            found, waited = next(sight)
             if found is None or found.status.phase == "Processed":
                 gone = self.get(Backup, deletion.spec.backup_name) is None
                 said = found.status.errors if found else ()
-                return () if gone else said or ("the request is over and the backup is still there",)
-            waited = time.monotonic() - began
-            if waited > _ABANDONED and found.status.phase in ("", "New"):
-                raise Permanent(f"deletion of {inert(deletion.spec.backup_name)}: {self._unnoticed(waited)}")
-            say(f"{found.status.phase or 'New'}")
-            limit.bound(pause)
-            limit.pause(pause)
-            pause = min(pause * 1.3, _LONGEST_PAUSE)
+                return () if gone else said or ("the request is over, and the backup is still there",)
+            say(found.status.phase or "New")
+            server.expected(found.status.phase, waited)
 
-    def _doing(self, found: Backup | Restore, waited: float) -> str:
-        if found.phase in ("", "New") and waited > _UNNOTICED:
-            return self._unnoticed(waited)
-        if found.phase in WAITING:
-            return f"{found.phase or 'New'}: waits for the server"
-        progress = found.status.progress
-        return found.phase + (f": {progress.done:,} of {progress.total_items:,} objects" if progress else "")
-
-    def _unnoticed(self, waited: float) -> str:
-        span = human_duration(timedelta(seconds=waited))
-        return (
-            f"no Velero server has looked at it for {span}; does Deployment velero in namespace {self.namespace} run?"
-        )
+    def server(self) -> str:
+        """The version of the server, as it says itself. Raises Permanent, without a status, where none answers."""
+        request: Manifest = self._named("ServerStatusRequest", f"hubops-{uuid.uuid4().hex}")
+        request["metadata"]["labels"] = dict(MANAGED)
+        within = Deadline(min(self._patience, self.cluster.deadline.remaining()))
+        try:
+            with _installed():
+                self.cluster.create({**request, "spec": {}})
+            for found, _ in looks(lambda: self.cluster.read(request), say=lambda _: None, deadline=within):
+                status = msgspec.convert((found or {}).get("status") or {}, ServerStatus)
+                if status.phase == "Processed":
+                    return status.server_version
+        except OutOfTime as error:
+            self.cluster.deadline.bound(1)
+            raise Permanent(
+                f"no Velero server answers in namespace {self.namespace}; does its Deployment velero run?"
+            ) from error
+        finally:
+            with suppress(SourceError, ClusterUnreachable):
+                self.cluster.delete(request)
+        raise AssertionError("looks end with an exception")
 
     # What the store holds
 
@@ -236,7 +238,7 @@ class VeleroClient:
             name = restore.spec.backup_name
         backup = self._there(Backup, name)
         location = self._there(Location, backup.spec.storage_location)
-        insecure = location.spec.config.get("insecureSkipTLSVerify") == "true"
+        insecure = location.spec.config.get("insecureSkipTLSVerify") in _TRUE
         return Trust(location.name, "" if insecure else self._authority(location), insecure)
 
     def _authority(self, location: Location) -> str:
@@ -277,8 +279,12 @@ class VeleroClient:
                 return found
 
     def _item(self, kind: type[Object], name: str, uid: str = "") -> Manifest:
-        metadata = {"namespace": self.namespace, "name": name, **({"uid": uid} if uid else {})}
-        return {"apiVersion": API, "kind": KINDS[kind], "metadata": metadata}
+        item = self._named(KINDS[kind], name)
+        item["metadata"] |= {"uid": uid} if uid else {}
+        return item
+
+    def _named(self, kind: str, name: str) -> Manifest:
+        return {"apiVersion": API, "kind": kind, "metadata": {"namespace": self.namespace, "name": name}}
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import ssl
-import time
 import uuid
 import zlib
 from contextlib import suppress
@@ -28,7 +27,8 @@ from requests.utils import get_environ_proxies
 from hubops.clients.connection import failure
 from hubops.clients.http import CONNECT_TIMEOUT, USER_AGENT
 from hubops.clients.kube.writer import KubeWriter, Manifest
-from hubops.clients.retry import retrying
+from hubops.clients.retry import Deadline, OutOfTime, retrying
+from hubops.clients.velero_waiting import looks
 from hubops.errors import ClusterUnreachable, Permanent, Retryable, SourceError
 from hubops.model.text import inert, redact
 from hubops.model.velero import API, File
@@ -121,26 +121,31 @@ class Downloads:
                 self._cluster.delete(request)
 
     def _answered(self, request: Manifest, what: str) -> str:
-        began, pause, seen = time.monotonic(), 0.05, 0.0
-        while True:
-            status: dict[str, Any] = (self._cluster.read(request) or {}).get("status") or {}
-            if url := status.get("downloadURL"):
-                return str(url)
-            now = time.monotonic()
-            seen = seen or (now if status.get("expiration") else 0.0)
-            if seen and now - seen > _REFUSED_FOR:
-                raise Permanent(
-                    f"{what}: Velero's server gives no URL of it; it is not there, or its storage location or the "
-                    "credentials of that cannot be used (the server's log says which)"
-                )
-            if now - began > self._patience:
-                raise Permanent(
-                    f"{what}: no Velero server has answered the DownloadRequest within {self._patience:g} s; does "
-                    f"Deployment velero in namespace {self._namespace} run?"
-                )
-            self._cluster.deadline.bound(pause)
-            self._cluster.deadline.pause(pause)
-            pause = min(pause * 1.5, 1.0)
+        within = Deadline(min(self._patience, self._cluster.deadline.remaining()))
+        seen: float | None = None
+        try:
+            for found, waited in looks(lambda: self._cluster.read(request), say=_silent, deadline=within):
+                status: dict[str, Any] = (found or {}).get("status") or {}
+                if url := status.get("downloadURL"):
+                    return str(url)
+                if seen is None and status.get("expiration"):
+                    seen = waited
+                if seen is not None and waited - seen > _REFUSED_FOR:
+                    raise Permanent(
+                        f"{what}: Velero's server gives no URL of it; it is not there, or its storage location or the "
+                        "credentials of that cannot be used (the server's log says which)"
+                    )
+        except OutOfTime as error:
+            self._cluster.deadline.bound(1)
+            raise Permanent(
+                f"{what}: no Velero server has answered the DownloadRequest within {self._patience:g} s; does "
+                f"Deployment velero in namespace {self._namespace} run?"
+            ) from error
+        raise AssertionError("looks end with an exception")
+
+
+def _silent(_: str) -> None:
+    """For a wait that is short."""
 
 
 class _Sink:

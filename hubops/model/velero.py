@@ -27,8 +27,10 @@ EXCLUDED_LABEL = "velero.io/exclude-from-backup"
 
 #: A Backup or Restore in one of these phases does not change any more, but for its deletion.
 ENDED = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"})
-#: Phases in which a server has not begun with it.
+#: Phases in which a server has not begun with it; those of NEW are also those in which no server has looked at it. One
+#: restore is New while another is under way, and so is one backup of a Velero before 1.18.
 WAITING = frozenset({"", "New", "Queued", "ReadyToStart"})
+NEW = frozenset({"", "New"})
 
 #: What can be downloaded; all but BackupContents (a tar, gzipped) are text or JSON, gzipped.
 BackupFile = Literal[
@@ -45,7 +47,7 @@ _WORDS = 1000  # characters of one message
 
 def words(message: str, limit: int = _WORDS) -> str:
     """A message of Velero on one line, without what looks like a credential."""
-    return inert(redact(message), limit=limit)
+    return inert(redact(message.strip()), limit=limit)
 
 
 def label_value(name: str) -> str:
@@ -271,6 +273,16 @@ class Deletion(Object, frozen=True):
 
     spec: DeletionSpec = DeletionSpec()
     status: DeletionStatus = DeletionStatus()
+
+
+class ServerStatus(Kube, frozen=True):
+    """What a server said of itself."""
+
+    phase: str = ""
+    server_version: str = ""
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "server_version", inert(self.server_version, limit=60))
 
 
 class Result(Kube, frozen=True):

@@ -38,10 +38,10 @@ class ObjectStore:
         self._key = (f"TEST{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
 
     @classmethod
-    def start(cls, folder: Path, *, tls: bool = False) -> Self:
-        """A store that keeps everything in *folder*, which is made and, by `stop`, removed."""
+    def start(cls, folder: Path, *, tls: bool = False, host: str = "127.0.0.1") -> Self:
+        """A store that keeps everything in *folder*, which is made and, by `stop`, removed. It listens on *host*."""
         folder.mkdir(parents=True, exist_ok=True)
-        address = f"127.0.0.1:{free_port()}"
+        address = f"{host}:{free_port()}"
         ca = Authority(folder / "pki").certificate if tls else None
         store = cls(Supervisor(folder, State(owner=myself())), f"http{'s' if tls else ''}://{address}", ca)
         store._run(address)
@@ -54,7 +54,9 @@ class ObjectStore:
             path.mkdir(parents=True)
         flags = ["--port", address, "--region", REGION, "--health", "/health", "--quiet"]
         if self.ca:
-            pair = Authority(home / "pki").sign("object-store", addresses=("127.0.0.1", "localhost"))
+            pair = Authority(home / "pki").sign(
+                "object-store", addresses=(address.partition(":")[0], "127.0.0.1", "localhost")
+            )
             flags += ["--cert", str(pair.certificate), "--key", str(pair.key)]
         # Not every file system has the extended attributes that it would keep metadata in.
         backend = ["posix", "--sidecar", str(sidecar), str(self.folder.parent)]

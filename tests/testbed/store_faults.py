@@ -11,6 +11,7 @@ from __future__ import annotations
 import http.client
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -128,7 +129,7 @@ class StoreFaults:
         self.seen: list[Request] = []
         self._faults: list[_Fault] = []
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer((address, 0), type("Bound", (Exchange,), {"proxy": self}))
+        self._server = _Server((address, 0), type("Bound", (Exchange,), {"proxy": self}))
         self._server.daemon_threads = True
         self.url = f"http://{address}:{self._server.server_address[1]}"
 
@@ -164,6 +165,13 @@ class StoreFaults:
                     fault.left = None if fault.left is None else fault.left - 1
                     return fault
         return None
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that are killed break off: nobody has to be told."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class Exchange(BaseHTTPRequestHandler):

@@ -3,6 +3,30 @@
 Its store is a real S3 server behind a proxy that lets it fail (`velero.faults`). No pod runs: what the server needs of
 its own Deployment is there and empty. Its periods are short where a flag says them. It runs in the network of the
 testbed, for one of its ports is 8080 whatever one says: without such networks there can be one Velero on a machine.
+
+What was seen of Velero 1.18.3 (test_velero.py shows most of it):
+
+- A Backup has no status at all until a server looks at it; made while none runs, it is done once one does. A Restore is
+  New while another is under way.
+- A namespace that does not exist: PartiallyFailed, one error under `velero` in its results, and no items.
+- The server killed in the middle: the Backup or Restore stays InProgress while none runs. The next one marks it Failed
+  as it starts (`failureReason: found a backup with status "InProgress" during the server starting, mark it as
+  "Failed"`); nothing of the backup is in the store then, nor results.
+- The store gone before: the location becomes Unavailable (with the store's words), and what is asked for then is
+  FailedValidation with `validationErrors`, without a start. Gone during: Failed with `failureReason`, which names the
+  store's URL but no credentials; the log may be in the store, results never are. A plugin that dies: Failed. Where the
+  tarball could not be read: the Restore is Failed.
+- A Failed or FailedValidation backup has no results in the store: asking for them is a 404. PartiallyFailed has them.
+- Deletion refused by the store: the request is Processed with errors and stays for a day, the Backup stays Deleting.
+  The server killed while it deletes: Backup Deleting and request InProgress, for ever; a new request removes it.
+  Where the location is Unavailable, the request is Processed with an error, and the Backup keeps its phase.
+- A Backup that is deleted with kubectl comes back from the store at the next sync, at most a minute later.
+- A DownloadRequest for what is not there gets `expiration` and no URL. One for a file that is not there gets a URL.
+- In a restore into a namespace where controllers run, ConfigMap kube-root-ca.crt is a warning ("already exists") and
+  "(failed)" in its resource list; ServiceAccount default is "(skipped)".
+- A restore of CSI snapshots makes cluster-scoped VolumeSnapshotContents (label velero.io/restore-name, deletionPolicy
+  Retain) that outlive the namespace. It looks at its claims every ten seconds.
+- With EnableCSI, and without the CRDs of snapshots, every backup is PartiallyFailed.
 """
 
 from __future__ import annotations
@@ -52,6 +76,7 @@ class Velero:
 
     bed        whose API server it serves
     faults     the proxy before its store; `faults.store` is the store itself
+    address    this machine's, as the server sees it
     client     hubops' own client of it, as the administrator
     namespace  of its server and resources
     log        the file of its log
@@ -64,6 +89,7 @@ class Velero:
         self.faults = faults
         self.run = bed.supervisor
         self.folder = bed.directory / "velero"
+        self.address = _outside(bed)
         self.namespace = NAMESPACE
         self.log = self.run.log(_SERVER)
         self.client = self.client_for(bed.kubeconfig)
@@ -72,8 +98,7 @@ class Velero:
     def start(cls, bed: Testbed) -> Self:
         """Install its CRDs into *bed* and start it and its store; `stop`, or the end of *bed*, ends it."""
         store = ObjectStore.start(bed.directory / "velero-store")
-        address = network.outside(bed.address) if bed.in_cluster else "127.0.0.1"
-        velero = cls(bed, StoreFaults.start(store, address))
+        velero = cls(bed, StoreFaults.start(store, _outside(bed)))
         velero._install()
         velero._prepare()
         velero.start_server()
@@ -98,36 +123,36 @@ class Velero:
     def location(self, name: str, *, prefix: str = "velero", default: bool = False, **config: str) -> Object:
         """A BackupStorageLocation in its store, to be applied."""
         store = self.faults.store
-        known = {"region": store.region, "s3ForcePathStyle": "true", "s3Url": self.faults.url}
-        return {
-            "apiVersion": "velero.io/v1",
-            "kind": "BackupStorageLocation",
-            "metadata": {"namespace": NAMESPACE, "name": name},
-            "spec": {
-                "provider": "aws",
-                "default": default,
-                "objectStorage": {"bucket": store.bucket, "prefix": prefix},
-                "config": known | config,
-            },
-        }
+        return location(name, store, self.faults.url, prefix=prefix, default=default, **config)
+
+    def secure_store(self, name: str) -> tuple[ObjectStore, Object]:
+        """Another store that speaks TLS, and a BackupStorageLocation *name* in it, to be applied.
+
+        The caller stops it. The location trusts nobody: a test says how (`caCert`, `insecureSkipTLSVerify`).
+        """
+        store = ObjectStore.start(self.folder / name, tls=True, host=self.address)
+        self._add_credentials(name, store)
+        return store, location(name, store, store.url, profile=name)
 
     def _prepare(self) -> None:
         """Its folders, its credentials, and its plugin: a wrapper, so that a test can say that it dies."""
         home = self.folder
-        environment = self.faults.store.environment()
-        for folder in ("plugins", "credentials", "tmp"):
+        for folder in ("plugins", "tmp"):
             (home / folder).mkdir(parents=True)
-        keys = f"[default]\naws_access_key_id={environment['AWS_ACCESS_KEY_ID']}\n"
-        keys += f"aws_secret_access_key={environment['AWS_SECRET_ACCESS_KEY']}\n"
-        path = home / "credentials" / "cloud"
-        path.touch(0o600)
-        path.write_text(keys)
+        (home / "credentials").touch(0o600)
+        self._add_credentials("default", self.faults.store)
         real, dead = build.programs(families=build.VELERO)[_PLUGIN], home / "plugin-dies"
         wrapper = home / "plugins" / _PLUGIN
-        wrapper.write_text(
-            f'#!/bin/sh\n[ -e {shlex.quote(str(dead))} ] && exit 1\nexec {shlex.quote(str(real))} "$@"\n'
+        wrapper.write_text(  # under its own name, by which the server starts it again
+            f'#!/bin/bash\n[ -e {shlex.quote(str(dead))} ] && exit 1\nexec -a "$0" {shlex.quote(str(real))} "$@"\n'
         )
         wrapper.chmod(0o755)
+
+    def _add_credentials(self, profile: str, store: ObjectStore) -> None:
+        keys = store.environment()
+        with (self.folder / "credentials").open("a") as file:
+            file.write(f"[{profile}]\naws_access_key_id={keys['AWS_ACCESS_KEY_ID']}\n")
+            file.write(f"aws_secret_access_key={keys['AWS_SECRET_ACCESS_KEY']}\n")
 
     def start_server(self) -> None:
         """Start the server, for the first time or again, and wait until it serves its kinds."""
@@ -139,7 +164,7 @@ class Velero:
             "metrics-address": f"127.0.0.1:{free_port()}",
         }
         environment = {
-            "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials" / "cloud"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials"),
             "HOME": str(home),
             "TMPDIR": str(home / "tmp"),
             "VELERO_NAMESPACE": NAMESPACE,
@@ -244,6 +269,29 @@ class Velero:
         self.run.stop(_SERVER)
         self.faults.stop()
         self.faults.store.stop()
+
+
+def location(
+    name: str, store: ObjectStore, url: str, *, prefix: str = "velero", default: bool = False, **config: str
+) -> Object:
+    """A BackupStorageLocation in *store*, which is reached at *url*."""
+    known = {"region": store.region, "s3ForcePathStyle": "true", "s3Url": url}
+    return {
+        "apiVersion": "velero.io/v1",
+        "kind": "BackupStorageLocation",
+        "metadata": {"namespace": NAMESPACE, "name": name},
+        "spec": {
+            "provider": "aws",
+            "default": default,
+            "objectStorage": {"bucket": store.bucket, "prefix": prefix},
+            "config": known | config,
+        },
+    }
+
+
+def _outside(bed: Testbed) -> str:
+    """This machine's address as the programs of *bed* see it."""
+    return network.outside(bed.address) if bed.in_cluster else "127.0.0.1"
 
 
 def _children(pid: int) -> list[int]:
