@@ -17,7 +17,7 @@ TOGETHER = {
     "faults": ("tests/testbed/test_faults", "tests/testbed/test_runbook"),
     "bootstrap": ("tests/bootstrap/test_", "tests/bootstrap/gates/"),
     "stack": ("tests/stack/",),
-    "node": ("tests/testbed/node/", "tests/drill/test_volumes_on_a_node"),
+    "node": ("tests/testbed/node/", "tests/drill/test_volumes_on_a_node", "tests/drill/velero/test_checks_on_a_node"),
     "velero": ("tests/backup/velero/", "tests/drill/velero/", "tests/clients/test_velero", "tests/testbed/test_velero"),
     "whole platform": ("tests/bootstrap/platform/",),
 }

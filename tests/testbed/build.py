@@ -200,6 +200,10 @@ CSI = ("csi-snapshotter", "csi-provisioner", "csi-driver")
 VELERO = ("velero", "velero-plugin-for-aws")
 
 DEBIAN: dict[str, DebianProgram] = {
+    # With the server, which Debian keeps off PATH: /usr/lib/postgresql/<version>/bin.
+    "psql": DebianProgram(
+        "postgresql", fits=r"PostgreSQL\) 1[3-9]\.", parts={"/usr/share/doc/postgresql/copyright": "postgresql"}
+    ),
     "prometheus": DebianProgram("prometheus"),
     "promtool": DebianProgram("prometheus"),
     "prometheus-alertmanager": DebianProgram("prometheus-alertmanager", fits=r"version 0\.2[3-9]\."),
@@ -213,6 +217,7 @@ DEBIAN: dict[str, DebianProgram] = {
             "/usr/share/modsecurity-crs/owasp-crs.load": "modsecurity-crs",
         },
     ),
+    "jq": DebianProgram("jq", fits=r"jq-1\."),
     # What pages look like.
     "chromium": DebianProgram("chromium", fits=r"Chromium 1[1-9]\d\."),
 }
