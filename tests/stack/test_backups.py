@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -93,6 +94,15 @@ def test_what_is_taken_less_often_is_kept_longer(name: str) -> None:
     assert kept["cluster-daily"] == kept["applications-daily"]
     for key, longest in OLDEST.items():
         assert kept[key] >= 4 * longest, f"{key}: at least four are kept"
+
+
+@pytest.mark.parametrize("name", SITES)
+def test_a_duration_is_written_as_velero_writes_it(name: str) -> None:
+    """`velero schedule pause` writes all of a Schedule, and would own what it writes otherwise: a conflict."""
+    for each in schedules(name).values():
+        template = each["spec"]["template"]
+        for key in ("ttl", "csiSnapshotTimeout", "itemOperationTimeout"):
+            assert re.fullmatch(r"(\d+h)?\d+m\d+s", template[key]), key
 
 
 @pytest.mark.parametrize("name", SITES)
