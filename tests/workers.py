@@ -1,10 +1,12 @@
 """How several workers share the tests (`pytest -n 2`, as in `make test`); one process alone is not affected.
 
-Files that use the same servers go to one worker, so that these start once; every other file goes by itself.
+Files that use the same servers go to one worker, so that these start once, and end with the last of those files: they
+cost a tenth of a core each, also where nobody asks them. Every other file goes by itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -45,3 +47,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         first = list(TOGETHER)
         items.sort(key=lambda item: first.index(name) if (name := unit(item.nodeid)) in TOGETHER else len(first))
+
+
+#: The fixtures of the whole session that this worker has set up, in their order.
+_of_the_session: list[tuple[pytest.FixtureDef[Any], pytest.FixtureRequest]] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    value = yield
+    if fixturedef.scope == "session":
+        _of_the_session.append((fixturedef, request))
+    return value
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """After the last test of those that are TOGETHER, the servers of theirs; a later test that wants one starts it."""
+    value = yield
+    name = unit(item.nodeid)
+    if hasattr(item.config, "workerinput") and nextitem and name in TOGETHER and unit(nextitem.nodeid) != name:
+        while _of_the_session:
+            fixture, request = _of_the_session.pop()
+            fixture.finish(request)  # type: ignore[arg-type]  # it is one of a fixture
+    return value
