@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -10,11 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
+from hubops.cli import main
 from hubops.engine import catalog
 from tests.clients.server import Request, Server
 
@@ -97,6 +101,11 @@ class Program:
         assert done.returncode in (0, 1, 2, 3, 64, 69, 130), done.stderr
         return Done(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
 
+    def here(self, *arguments: str | Path, kubeconfig: Path | None = None) -> Done:
+        """A run without a process of its own, for one of many: their starts would cost more than they do."""
+        own = {"KUBECONFIG": str(kubeconfig)} if kubeconfig else {}
+        return in_process(*arguments, cwd=self.home, environment=self.environment(**own))
+
     def json(self, *arguments: str | Path, **options: Any) -> Done:
         """A run whose report is read."""
         return self(*arguments, "--output", "json", **options)
@@ -106,6 +115,23 @@ class Program:
         return subprocess.Popen(
             [*COMMAND, *map(str, arguments)], env=self.environment(), cwd=self.home, text=True, **options
         )
+
+
+def in_process(*arguments: str | Path, cwd: Path, environment: Mapping[str, str]) -> Done:
+    """hubops with this environment and no other, called and not started; never two at a time."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    began = time.monotonic()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(cwd)
+        for name in set(os.environ) - set(environment):
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            main([*map(str, arguments)])
+    assert isinstance(ended.value.code, int)
+    said, complained = (each.buffer.getvalue().decode() for each in (out, err))
+    return Done(ended.value.code, said, complained, time.monotonic() - began)
 
 
 def together(run: Callable[[T], Done], cases: Iterable[T]) -> list[Done]:

@@ -26,10 +26,11 @@ def blind(evidence: str) -> set[str]:
 
 
 def served(testbed: Testbed) -> list[str]:
-    """Those of `kinds` that the testbed has: no site has the CRDs of every network plugin."""
+    """Those of `kinds` that the daily round reads and the testbed has: no site has the CRDs of every network plugin."""
     groups = {kind.partition(".")[2]: kind for kind in NEEDS.custom if not kind.startswith("raw:")}
     absent = {group for group in groups if not testbed.api.has_group(group)}
-    return [kind for kind in kinds() if kind.startswith("raw:") or kind.partition(".")[2] not in absent]
+    read = (kind for kind in kinds() if kind in USED)
+    return [kind for kind in read if kind.startswith("raw:") or kind.partition(".")[2] not in absent]
 
 
 def kinds() -> list[str]:

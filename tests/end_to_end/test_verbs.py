@@ -3,47 +3,23 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
-from hubops.cli import VERBS, main
+from hubops.cli import VERBS
 from hubops.engine import catalog
 from hubops.report.schema import report_schema
-from tests.end_to_end.program import Done, Program, together
-
-InProcess = Callable[..., Done]
+from tests.end_to_end.program import Program
 
 CHECKS = [check.id for check in catalog.load().checks]
 #: Those that a query decides; it is shown as it is, however long its lines are.
 QUERIES = [check.id for check in catalog.load().checks if check.promql or check.logql]
 
 
-@pytest.fixture
-def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> InProcess:
-    """hubops without a kubeconfig and without a process of its own, which for text of every check cost a minute."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("KUBECONFIG", raising=False)
-    for name, value in {"HOME": str(tmp_path), "COLUMNS": "80"}.items():
-        monkeypatch.setenv(name, value)
-
-    def run(*arguments: str) -> Done:
-        began = time.monotonic()
-        with pytest.raises(SystemExit) as ended:
-            main([*arguments])
-        said = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Done(ended.value.code, said.out, said.err, time.monotonic() - began)
-
-    return run
-
-
-def test_explain(in_process: InProcess) -> None:
+def test_explain(offline: Program) -> None:
     for name in CHECKS:
-        done = in_process("explain", name)
+        done = offline.here("explain", name)
         assert (done.code, done.err) == (0, ""), name
         assert done.out.startswith(f"{name}: "), name
         for word in ("severity ", "It fires for", "Thresholds (", "needs ", "uses "):
@@ -51,9 +27,9 @@ def test_explain(in_process: InProcess) -> None:
         assert name in QUERIES or max(map(cell_len, done.out.splitlines())) <= 80, name
 
 
-def test_runbook(in_process: InProcess) -> None:
+def test_runbook(offline: Program) -> None:
     for name in CHECKS:
-        done = in_process("runbook", name)
+        done = offline.here("runbook", name)
         assert (done.code, done.err) == (0, ""), name
         for heading in ("MEANING", "IMPACT", "DIAGNOSIS", "MITIGATION", "VERIFY", "ROLL BACK"):
             assert f"\n{heading}\n" in done.out, name
@@ -77,7 +53,7 @@ def test_runbook_for_an_object(offline: Program) -> None:
 
 
 def test_check_alone_reads_what_it_needs(hubops: Program) -> None:
-    runs = together(lambda name: hubops.json("check", name), CHECKS)
+    runs = [hubops.here("check", name, "--output", "json") for name in CHECKS]
     for name, done in zip(CHECKS, runs, strict=True):
         assert (done.code, [check["id"] for check in done.report["checks"]]) == (0, [name]), name
         assert done.ids("passed") | done.ids("skipped") == {name}

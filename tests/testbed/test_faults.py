@@ -6,28 +6,25 @@ And once a fault is cleared, nothing is left of it.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.end_to_end.program import in_process
 from tests.testbed import sample
 from tests.testbed.bed import Testbed
 from tests.testbed.errors import TestbedError
 from tests.testbed.faults import FAULTS, Expected, Fault
 from tests.testbed.process import poll
 
-HUBOPS = [sys.executable, "-c", "from hubops.cli import main; main()"]
-
 
 def daily(testbed: Testbed) -> dict[str, Any]:
-    command = [*HUBOPS, "daily", "--config", str(testbed.config), "--output", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
-    assert done.returncode in (0, 1, 2), done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
+    arguments = ("daily", "--config", testbed.config, "--output", "json")
+    done = in_process(*arguments, cwd=testbed.directory, environment=os.environ.copy())
+    assert done.code in (0, 1, 2), done.err
+    return done.report
 
 
 def is_about(finding: dict[str, Any], expected: Expected) -> bool:
