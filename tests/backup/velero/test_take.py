@@ -43,16 +43,25 @@ def test_hundreds_of_objects_of_a_dozen_kinds_with_their_volumes(
         assert (found.namespaces, found.missing_total, found.not_compared) == ((world.space,), 0, ())
         assert found.volumes == len([each for each in applied if each["kind"] == "PersistentVolumeClaim"]) + 2
         assert about(run).startswith(f"{found.name}: {found.items:,} objects of 1 namespaces, ")
-
-        velero_platform.csi.fail("CreateSnapshot", "RESOURCE_EXHAUSTED", "no space left in the pool")
-        try:
-            run = world.take(volumes=True, timeout=Duration(seconds=90))
-        finally:
-            velero_platform.csi.heal()
-        assert run.outcome == "partial"
-        assert "PartiallyFailed" in str(run.reason)
     finally:
         velero_platform.remove(world.space)
+
+
+def test_a_snapshot_that_the_driver_refuses(world: World, velero_platform: VeleroPlatform) -> None:
+    template = {"includedNamespaces": [world.space], "snapshotVolumes": True, "csiSnapshotTimeout": "1s", "ttl": "720h"}
+    velero_platform.csi.claim(world.space, "data")
+    schedule = world.client.create_schedule(
+        world.space, {"schedule": "0 3 1 1 *", "template": template, "paused": True}
+    )
+    velero_platform.csi.fail("CreateSnapshot", "RESOURCE_EXHAUSTED", "no space left in the pool")
+    try:
+        run = world.take(schedule=world.space)
+    finally:
+        velero_platform.csi.heal()
+        world.client.delete(schedule)
+    found = record(run)
+    assert (run.outcome, found.phase, found.volumes) == ("partial", "PartiallyFailed", 0)
+    assert found.errors
 
 
 def test_what_nobody_wants_and_what_comes_and_goes_meanwhile_is_not_missed(world: World) -> None:
@@ -123,6 +132,7 @@ def test_a_template_with_labels_and_kinds_is_followed(world: World, selector: di
     finally:
         world.client.delete(schedule)
     run = world.take(schedule=world.space)
+    assert run.outcome == "failed"
     assert f"there is no Schedule {world.space}" in str(run.reason)
 
 
