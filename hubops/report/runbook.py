@@ -21,7 +21,7 @@ PLACEHOLDERS = frozenset({
     "port", "deployment", "statefulset", "daemonset", "job", "cronjob", "certificate", "secret", "issuer", "webhook",
     "app", "alert", "alertname", "instance", "target", "selector", "owner", "owner_kind", "owner_name", "reason",
     "cluster", "team", "resource", "mountpoint", "device", "check", "until", "ingressclass",
-    "other", "other_namespace", "host", "topic",
+    "other", "other_namespace", "host", "topic", "backup", "location",
 })  # fmt: skip
 #: Words in braces that belong to awk and to JSONPath, whatever the labels of a series are called.
 _NEVER = frozenset({"end", "print", "next", "exit", "getline"})

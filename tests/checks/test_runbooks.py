@@ -30,8 +30,9 @@ OF_REFS = {"kind", "namespace", "name"}
 READS = {
     "kubectl": {"get", "describe", "logs", "top", "events", "explain", "version", "rollout history", "rollout status"},
     "hubops": {
-        "check", "daily", "list", "explain", "runbook", "restore plan",
-        "backup status", "backup etcd list", "backup volumes list", "backup volumes show",
+        "check", "daily", "weekly", "monthly", "list", "explain", "runbook", "restore plan",
+        "backup status", "backup etcd list", "backup volumes list", "backup volumes show", "drill status",
+        "backup velero list", "backup velero show", "backup velero coverage", "backup velero schedule list",
     },
     "grep": {""},
 }  # fmt: skip

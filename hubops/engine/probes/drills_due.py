@@ -42,19 +42,19 @@ def drill_due(view: View, *, ahead: timedelta, young: timedelta) -> Iterator[Hit
     except Absent as error:
         absent = error
     velero = Resources(view)
-    planned = velero.planned
+    for name in _VELERO:
+        reason = view.snapshot.unread.get(name)
+        if reason and not not_installed(name, reason):
+            velero.cannot(f"{name} could not be read, so that nothing is known of Velero's schedules: {reason}")
+    planned = velero.planned if velero.is_certain else ()
     for kept in found:
         if not kept.in_doubt and (hit := _due(view, kept, ahead)):
             yield hit
     for each in planned:
         if hit := _never_restored(view, velero, each, young):
             yield hit
-    if absent and not planned:
+    if absent and not planned and velero.is_certain:
         raise absent
-    for name in _VELERO:
-        reason = view.snapshot.unread.get(name)
-        if reason and not not_installed(name, reason):
-            velero.cannot(f"{name} could not be read, so that nothing is known of Velero's schedules: {reason}")
     velero.doubt()
     list(decided(found))  # says which kinds could not be judged
 

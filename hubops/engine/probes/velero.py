@@ -95,6 +95,11 @@ class Resources:
         """Note something that cannot be decided."""
         self._doubts.append(reason)
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether everything could be decided so far."""
+        return not self._doubts
+
     def doubt(self) -> None:
         """Raise Undecided where something could not be decided: the last thing that a probe does."""
         if self._doubts:

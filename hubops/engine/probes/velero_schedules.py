@@ -81,7 +81,7 @@ def overdue(view: View, planned: Planned, times: Times, grace: timedelta) -> dat
 
 
 def _missed(view: View, planned: Planned, times: Times, due: datetime, lasting: timedelta) -> Hit:
-    runs = runs_between(times, due - timedelta(seconds=1), view.now)
+    runs = 1 + runs_between(times, due, view.now)
     number = "a backup" if runs == 1 else f"more than {MANY} backups" if runs > MANY else f"{runs} backups"
     good = begun(planned.good) if planned.good else None
     since_good = f"the last good one is {human_duration(view.now - good)} old" if good else "none is good"
