@@ -16,7 +16,7 @@ from hubops.model.text import inert
 
 _STDOUT, _STDERR, _STATUS = 1, 2, 3
 _KEPT = 2**16  # bytes of each output
-_ENDLESS = 2**26  # bytes of both, after which nobody reads on
+_ENDLESS = 2**24  # bytes of both, after which nobody reads on
 
 
 @dataclass(frozen=True)
@@ -85,4 +85,5 @@ def _exit_code(said: str) -> int:
     for cause in status.details.causes if status.details else ():
         if cause.reason == "ExitCode" and cause.message.isdigit():
             return int(cause.message)
-    raise Permanent(inert(status.message or "it could not be begun", limit=300))
+    # What matters stands at the end: 'exec: "psql": executable file not found in $PATH'.
+    raise Permanent(f"it could not be begun: {inert(status.message[-200:])}")

@@ -122,5 +122,8 @@ def _opened(access: Access, namespace: str, pod: str, ports: tuple[int, ...], ti
 
 
 def _refused(port: int, said: bytes) -> str:
-    text = inert(said.decode("utf-8", "replace").strip(), limit=300)
-    return f"nothing takes connections on port {port}" if "refused" in text else f"port {port}: {text}"
+    """The kubelet's words in short: what matters stands at their end."""
+    text = said.decode("utf-8", "replace").strip()
+    if "connection refused" in text:
+        return f"nothing takes connections on port {port}"
+    return f"port {port}: {inert(text[-200:])}"

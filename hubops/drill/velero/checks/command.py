@@ -16,8 +16,8 @@ def tried(where: place.Place, check: DrillCheck, timeout: float) -> str:
 
 def run(where: place.Place, check: DrillCheck, command: Sequence[str], timeout: float) -> str:
     """What *command* printed in the pod of *check*. Raises as `tried` does."""
-    pod = place.pod(where, check.pod or "")
-    done = where.cluster.execute(where.namespace, pod, command, container=check.container, timeout=timeout)
+    pod, container = place.pod(where, check.pod or "")
+    done = where.cluster.execute(where.namespace, pod, command, container=check.container or container, timeout=timeout)
     if done.exit_code:
         said = inert(" ".join((done.stderr or done.stdout).split()), limit=200)
         raise place.NotPassed(f"in pod {pod} it ended with {done.exit_code}" + (f": {said}" if said else ""))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import ssl
+from contextlib import suppress
 from socket import socket
 
 from hubops import __version__
@@ -17,6 +18,7 @@ from hubops.model.text import inert
 
 _PATIENCE = 30.0  # seconds of one attempt
 _KEPT = 2**16  # bytes of an answer
+_SILENCE = 1.0  # seconds
 
 
 def tried(where: place.Place, check: DrillCheck, timeout: float) -> str:
@@ -50,8 +52,19 @@ def _answer(way: socket, host: str, path: str, timeout: float) -> tuple[int, str
         headers = {"Host": host, "Accept": "*/*", "Connection": "close", "User-Agent": f"hubops/{__version__}"}
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
-        return answer.status, answer.read(_KEPT).decode("utf-8", "replace")
+        body = _to_its_end(answer, way) if answer.length is None and not answer.chunked else answer.read(_KEPT)
+        return answer.status, body.decode("utf-8", "replace")
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Retryable(f"no HTTP answer: {inert(str(error) or type(error).__name__, limit=200)}") from error
     finally:
         connection.close()
+
+
+def _to_its_end(answer: http.client.HTTPResponse, way: socket) -> bytes:
+    """A body whose end is that of the connection: of that the kubelet says nothing, so that silence has to do."""
+    way.settimeout(_SILENCE)
+    body = b""
+    with suppress(TimeoutError):
+        while len(body) < _KEPT and (part := answer.read1(_KEPT)):
+            body += part
+    return body

@@ -24,10 +24,11 @@ class Place:
     original: str
 
 
-def pod(place: Place, wanted: str) -> str:
-    """The name of the pod *wanted*: it itself, or the first that is ready of those with such labels ("app=postgres").
+def pod(place: Place, wanted: str) -> tuple[str, str]:
+    """The name of the pod *wanted*, and of the container that commands are for unless somebody says another.
 
-    Raises NotPassed where there is none, or none that is ready.
+    It is the pod of that name, or the first that is ready of those with such labels ("app=postgres"). Raises NotPassed
+    where there is none, or none that is ready.
     """
     if "=" in wanted:
         found = place.cluster.find("v1", "Pod", place.namespace, wanted)
@@ -36,10 +37,16 @@ def pod(place: Place, wanted: str) -> str:
         found = [live] if (live := place.cluster.read(bare)) else []
     if not found:
         raise NotPassed(f"there is no pod {wanted}")
-    ready = sorted(str(each["metadata"]["name"]) for each in found if _is_ready(each))
+    ready = sorted((str(each["metadata"]["name"]), _container(each)) for each in found if _is_ready(each))
     if not ready:
         raise NotPassed(f"no pod {wanted} is ready")
     return ready[0]
+
+
+def _container(item: dict[str, Any]) -> str:
+    """As kubectl takes it: the annotated one, or the first."""
+    marked = (item["metadata"].get("annotations") or {}).get("kubectl.kubernetes.io/default-container")
+    return str(marked or item["spec"]["containers"][0]["name"])
 
 
 def port(place: Place, where: str) -> tuple[str, int]:

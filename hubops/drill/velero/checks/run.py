@@ -15,6 +15,7 @@ from hubops.model.backup import CheckResult
 from hubops.model.text import inert, redact
 
 _PAUSES = (0.5, 5.0)  # seconds between two attempts: the first, and the longest
+_LEAST = 5.0  # seconds of an attempt that was begun
 _SAID = 200  # characters that are kept of what came back
 _LOOKED_AT = 2**16
 
@@ -53,7 +54,7 @@ def _tried(place: Place, check: DrillCheck, until: float) -> tuple[bool, str]:
     while True:
         place.cluster.deadline.bound(0)
         try:
-            said = tried(place, check, max(until - time.monotonic(), 1.0))
+            said = tried(place, check, max(until - time.monotonic(), _LEAST))
             _expected(check, said)
         except (SourceError, ClusterUnreachable) as error:
             if time.monotonic() + pause >= until:
