@@ -3,7 +3,8 @@
     with faults.on("UploadPart", refuse(500, "InternalError"), only=last_part): ...
     with faults.on("PutObject", alter()): ...
 
-Operations have S3's own names. What clients sign holds: the proxy passes on every header, `Host` too.
+Operations have S3's own names; ANY is every one of them. What clients sign holds: the proxy passes on every header,
+`Host` too.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.testbed.object_store import ObjectStore
 
+ANY = "*"
 #: S3 takes no smaller part but the last of an upload.
 _SMALLEST_PART = 5 * 2**20
 _OF_ONE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
@@ -161,7 +163,7 @@ class StoreFaults:
         with self._lock:
             self.seen.append(request)
             for fault in self._faults:
-                if fault.operation == request.operation and fault.only(request) and fault.left != 0:
+                if fault.operation in (ANY, request.operation) and fault.only(request) and fault.left != 0:
                     fault.left = None if fault.left is None else fault.left - 1
                     return fault
         return None

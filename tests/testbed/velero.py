@@ -34,7 +34,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -49,7 +49,7 @@ from tests.testbed.bed import Testbed
 from tests.testbed.errors import TestbedError
 from tests.testbed.object_store import ObjectStore
 from tests.testbed.process import free_port, poll
-from tests.testbed.store_faults import StoreFaults
+from tests.testbed.store_faults import Request, StoreFaults, hang
 
 NAMESPACE = "velero"
 LOCATION = "default"
@@ -259,6 +259,32 @@ class Velero:
 
         poll(over, f"{kind} {name} ended", timeout)
         return found
+
+    def settings(self, namespace: str, count: int = 3) -> None:
+        """Make *namespace* with so many ConfigMaps in it: what is backed up in half a second."""
+        self.bed.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        for index in range(count):
+            metadata = {"namespace": namespace, "name": f"settings-{index}"}
+            self.bed.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "b"}})
+
+    @contextmanager
+    def held(self, operation: str, of: str) -> Iterator[Callable[[], None]]:
+        """Within, *operation* of the store hangs for files of the Backup *of*; what is given waits until it does."""
+        began = len(self.faults.seen)
+
+        def mine(request: Request) -> bool:
+            return f"/backups/{of}/" in f"/{request.key}"
+
+        def hangs() -> bool:
+            return any(each.operation == operation and mine(each) for each in self.faults.seen[began:])
+
+        with self.faults.on(operation, hang(), only=mine):
+            yield lambda: poll(hangs, f"{operation} of {of}")
+
+    @staticmethod
+    def until(condition: Callable[[], bool]) -> None:
+        """Return as soon as *condition* holds."""
+        poll(condition, "what a test waits for")
 
     def files(self, backup: str) -> list[str]:
         """The names of what the store really holds of *backup*."""
