@@ -29,9 +29,10 @@ _PARTS = {
     "volumes": _Part("volumes", "Restore claims from their snapshots into a scratch namespace, and read them."),
     "velero": _Part("velero", "Restore the newest backup of Velero into scratch namespaces, and compare."),
     "status": _Part("status", "The calendar: what was proven when, what is due, what was promised."),
+    "gameday": _Part("gameday", "Practise a loss with the team, with a stopwatch and the runbooks."),
     "list": _Part("listing", "The drills that the journal knows, newest first."),
     "show": _Part("show", "The protocol of a drill as Markdown, HTML or JSON."),
-    "clean": _Part("clean", "Remove what drills of etcd that were killed left on this machine."),
+    "clean": _Part("clean", "Remove what drills that were killed left, here and of Velero's in the cluster."),
 }
 
 

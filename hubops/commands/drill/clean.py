@@ -1,21 +1,53 @@
-"""hubops drill clean: what drills of etcd that were killed left on this machine."""
+"""hubops drill clean: what drills that were killed left, on this machine and of Velero's in the cluster."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hubops.commands.options import CONFIG, Options, with_options
+from hubops.commands.options import ACCESS, CONFIG, Options, with_options
 from hubops.errors import Exit
 
+if TYPE_CHECKING:
+    from hubops.config import Config
 
-@click.command(epilog="\b\nExamples:\n  hubops drill clean")
-@with_options(CONFIG)
+EPILOG = """\b
+Examples:
+  hubops drill clean
+  hubops drill clean --context prod-eu
+"""
+
+
+@click.command(epilog=EPILOG)
+@with_options(CONFIG, ACCESS)
 def command(options: Options) -> int:
-    """Remove what drills of etcd that were killed left on this machine; the next drill would, too."""
-    from hubops.drill.etcd.scratch import clean
+    """Remove what drills that were killed left; the next drill would, too.
 
-    left = clean(Path(options.config().backup.directory))
-    click.echo(f"{left} left by killed drills, removed." if left else "Nothing was left by a drill.")
+    On this machine the folders of drills of etcd and of Velero, which hold every Secret; and, where backup.velero is
+    set, in the cluster the scratch namespaces of Velero's drills, their volumes and Restores. Exit code 2 where
+    something of that is still there afterwards.
+    """
+    from hubops.drill.etcd import scratch
+    from hubops.drill.velero import place
+
+    config = options.config()
+    directory = Path(config.backup.directory)
+    removed = scratch.clean(directory) + place.clean(directory)
+    there, said = _cluster(config) if config.backup.velero else (0, [])
+    for each in said:
+        click.echo(f"hubops: {each}", err=True)
+    if said:
+        return Exit.CRITICAL
+    found = removed + there
+    click.echo(f"{found} left by killed drills, removed." if found else "Nothing was left by a drill.")
     return Exit.OK
+
+
+def _cluster(config: Config) -> tuple[int, list[str]]:
+    from hubops.deliver.steps import Steps
+    from hubops.drill.velero.drill import clear
+
+    with Steps() as steps:
+        return clear(config, steps)

@@ -88,6 +88,7 @@ def clear(config: Config, say: Say) -> tuple[int, list[str]]:
     """
     cluster = KubeWriter(config.kubernetes, deadline=Deadline(_LONGEST))
     client = VeleroClient(cluster, (config.backup.velero or VeleroBackupConfig()).namespace)
+    lease.make_room(cluster)
     with lease.held(cluster, LOCK, waiting=partial(_waiting, say), lost=cluster.deadline.cancel):
         found = removal.leftovers(cluster, client)
         said = [

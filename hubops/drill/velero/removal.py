@@ -86,14 +86,12 @@ def _recreated(cluster: KubeWriter, left: Left) -> None:
             left.namespaces.append(live)
 
 
-def remove(
-    cluster: KubeWriter, velero: VeleroClient, left: Left, say: Say, *, within: float, ending: float = ENDING
-) -> list[str]:
-    """Remove all of *left*; what is still there after *within* seconds, in words. *ending*: seconds for the Restore.
+def remove(cluster: KubeWriter, velero: VeleroClient, left: Left, say: Say, *, within: float) -> list[str]:
+    """Remove all of *left*; what is still there after *within* seconds, in words.
 
     Raises as the client does where the API server does not let it; another call goes on from there.
     """
-    return list(_Removal(cluster, velero, left, say, Deadline(within), Deadline(min(ending, within))).run())
+    return list(_Removal(cluster, velero, left, say, Deadline(within), Deadline(min(ENDING, within))).run())
 
 
 @dataclass

@@ -104,10 +104,14 @@ def new(cluster: KubeWriter, settings: VeleroDrillConfig, namespaces: Sequence[s
     """Names that no namespace of the cluster has, one for each of *namespaces*."""
     taken = {each["metadata"]["name"] for each in cluster.find("v1", "Namespace")}
     while True:
-        own = secrets.token_hex(4)
+        own = _new_id()
         names = {each: _name(settings.prefix, each, own) for each in namespaces}
         if not taken.intersection(names.values()):
             return Scratch(own, names, settings.labels)
+
+
+def _new_id() -> str:
+    return secrets.token_hex(4)
 
 
 def _name(prefix: str, namespace: str, own: str) -> str:
