@@ -8,10 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
-from hubops.engine.probe import probe
+from hubops.engine.probe import Absent, probe
 from hubops.engine.probes import evidence, pods
 from hubops.engine.probes.evidence import counted
-from hubops.engine.probes.velero import BACKUPS, SCHEDULES, Planned, Resources, begun, fields, is_ahead, is_good, told
+from hubops.engine.probes.velero import (
+    BACKUPS,
+    LOCATIONS,
+    SCHEDULES,
+    Planned,
+    Resources,
+    begun,
+    fields,
+    is_ahead,
+    is_good,
+    told,
+)
 from hubops.engine.view import View
 from hubops.model import velero_times
 from hubops.model.finding import Evidence, Hit, Ref, Value
@@ -22,7 +33,7 @@ from hubops.model.velero_scope import Scope, Sort
 
 CRDS, ROLES = "customresourcedefinitions.apiextensions.k8s.io", "clusterroles.rbac.authorization.k8s.io"
 BINDINGS = "clusterrolebindings.rbac.authorization.k8s.io"
-_READ = fields(BACKUPS, SCHEDULES)
+_READ = fields(BACKUPS, SCHEDULES, LOCATIONS)
 _CLUSTER: dict[str, tuple[str, ...]] = {CRDS: (), ROLES: (), BINDINGS: ()}
 
 
@@ -71,7 +82,7 @@ class _Thing:
         return f"{self.sort.kind} {self.name}"
 
 
-@probe(needs=("namespaces", BACKUPS, SCHEDULES, *_NEEDS), uses=("journal",), fields=_READ)
+@probe(needs=("namespaces", BACKUPS, SCHEDULES, LOCATIONS, *_NEEDS), uses=("journal",), fields=_READ)
 def namespace_not_covered(
     view: View, *, within: timedelta, grace: timedelta, exclude: tuple[str, ...], named: int
 ) -> Iterator[Hit]:
@@ -81,7 +92,7 @@ def namespace_not_covered(
     velero.io/exclude-from-backup leaves out is left out on purpose; so are the namespaces of *exclude* and of
     backup.velero.exclude in hubops.yaml. Of more than *named* namespaces it is told as one.
     """
-    velero = Resources(view)
+    velero = _used(view)
     held = _held(view, velero, within)
     labels = {each.name: each.metadata.labels for each in view.objects.namespaces}
     scopes = [Scope(backup.spec, labels, _NAMESPACED) for backup in held]
@@ -97,6 +108,15 @@ def namespace_not_covered(
             bare[namespace] = left
     yield from _told(velero, bare, {name: len(each) for name, each in things.items()}, held, within, named)
     velero.doubt()
+
+
+def _used(view: View) -> Resources:
+    """Velero's resources. Raises Absent where there is nothing but their definitions, and nobody asks for more."""
+    velero = Resources(view)
+    there = velero.backups or velero.planned or velero.locations
+    if not there and velero.is_certain and "velero" not in view.snapshot.journal.configured:
+        raise Absent("Velero has no location, no schedule and no backup here, and hubops.yaml asks for none")
+    return velero
 
 
 def _any(namespace: str, patterns: Sequence[str]) -> bool:
@@ -194,8 +214,8 @@ def _newest(velero: Resources, held: Sequence[Backup]) -> Evidence:
 
 
 @probe(
-    needs=(BACKUPS, SCHEDULES, CRDS, ROLES, BINDINGS, *(sort.plural for sort in _CLUSTER_SCOPED[3:])),
-    uses=("namespaces",),
+    needs=(BACKUPS, SCHEDULES, LOCATIONS, CRDS, ROLES, BINDINGS, *(sort.plural for sort in _CLUSTER_SCOPED[3:])),
+    uses=("namespaces", "journal"),
     fields=_READ | _CLUSTER,
 )
 def cluster_kind_not_covered(view: View, *, within: timedelta) -> Iterator[Hit]:
@@ -204,7 +224,7 @@ def cluster_kind_not_covered(view: View, *, within: timedelta) -> Iterator[Hit]:
     Backups of single namespaces hold those that what they hold refers to; which these are, only the backup tells. What
     each API server makes itself is left out.
     """
-    velero = Resources(view)
+    velero = _used(view)
     held = _held(view, velero, within)
     labels = {each.name: each.metadata.labels for each in view.objects.namespaces}
     scopes = [Scope(backup.spec, labels, _CLUSTER_SCOPED) for backup in held]
