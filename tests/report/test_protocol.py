@@ -15,10 +15,11 @@ import msgspec
 import pytest
 from markdown_it import MarkdownIt
 
+from hubops.model.backup import CheckResult
 from hubops.report.document import FORMATS
 from hubops.report.document.wording import duration
 from hubops.report.protocol import protocol
-from tests.report.drills import DRILLS, ETCD, VELERO, VOLUMES
+from tests.report.drills import DRILLS, ETCD, HOSTILE, VELERO, VOLUMES
 
 GOLDEN = Path(__file__).parent / "protocols"
 
@@ -123,3 +124,16 @@ def test_nobody_can_write_into_the_page() -> None:
 )
 def test_durations_are_for_people(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_checks_of_the_site_stand_in_it_with_what_came_back() -> None:
+    checks = (
+        CheckResult(name="shop answers", passed=True, said="ok", took_s=1.5),
+        CheckResult(name="orders are there", passed=False, said=HOSTILE, took_s=120),
+    )
+    assert VELERO.proof
+    run = msgspec.structs.replace(VELERO, proof=msgspec.structs.replace(VELERO.proof, checks=checks))
+    said = protocol(run)
+    assert "| shop answers | passed | 1.5 s | ok |" in said
+    assert "| orders are there | **NOT PASSED** | 2 min |" in said
+    assert "<script>alert" not in protocol(run, "html")

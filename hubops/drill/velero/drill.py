@@ -20,7 +20,7 @@ from hubops.backup.recording import kept, to_its_end
 from hubops.backup.velero.take import Say
 from hubops.clients.kube import lease
 from hubops.clients.kube.writer import KubeWriter
-from hubops.clients.retry import Deadline
+from hubops.clients.retry import Deadline, OutOfTime
 from hubops.clients.velero import VeleroClient
 from hubops.config import Config
 from hubops.config.backup import VeleroBackupConfig, VeleroDrillConfig
@@ -44,6 +44,7 @@ from hubops.drill.velero.waiting import awaited
 from hubops.errors import HubopsError, Locked, UsageError
 from hubops.journal.journal import Journal
 from hubops.model.backup import Run
+from hubops.model.quantity import human_duration
 
 LOCK = "drill-velero"
 NAME = "velero"
@@ -77,7 +78,7 @@ def drill(
 
     return to_its_end(
         work, failed=run.problems.append, record=run.record, unrecorded=(Locked, UsageError),
-        words=lambda error: run.lost or str(error),
+        words=run.words,
     )  # fmt: skip
 
 
@@ -119,6 +120,7 @@ class _Drill:
     problems: list[str] = field(default_factory=list)  # what ended it
     left: list[str] = field(default_factory=list)  # what could not be removed
     lost: str = ""
+    heard: str = ""
 
     @classmethod
     def prepared(cls, config: Config, journal: Journal, say: Say) -> _Drill:
@@ -139,6 +141,15 @@ class _Drill:
         self.lost = "the lock of the cluster was lost: its API server did not answer, or somebody took it over"
         self.cluster.deadline.cancel()
         self.deadline.cancel()
+
+    def words(self, error: HubopsError) -> str:
+        """What ended it."""
+        if self.lost:
+            return self.lost
+        if not isinstance(error, OutOfTime):
+            return str(error)
+        within = human_duration(self.settings.timeout)
+        return f"it did not end within {within} (drill.velero.timeout); the last that was heard: {self.heard}"
 
     def clear(self) -> None:
         """Remove what runs that were killed have left: while this one has the lock, none of it is in use."""
@@ -190,8 +201,7 @@ class _Drill:
         held = sorted({key.resource for key in came.original})
         spec = asked(chosen.backup.name, scratch, came.volumes.scope, held, self.settings)
         with self._step("restore", f"restoring Backup {chosen.backup.name}"):
-            say = partial(self.say, NAME)
-            came.restored = restored_by_velero(self.velero, scratch, spec, say, self.deadline)
+            came.restored = restored_by_velero(self.velero, scratch, spec, self._hear, self.deadline)
 
     def _await(self, scratch: Scratch, came: Came, changes: Modifiers) -> None:
         came.network = cni.enforcing(self.cluster)
@@ -199,8 +209,7 @@ class _Drill:
             return
         within = Deadline(min(self.settings.wait.total_seconds(), self.deadline.remaining()))
         with self._step("workloads", "waiting for the workloads"):
-            say = partial(self.say, NAME)
-            came.awaited = awaited(self.cluster, scratch.mapping, changes.resting, say, within)
+            came.awaited = awaited(self.cluster, scratch.mapping, changes.resting, self._hear, within)
 
     def _check(self, scratch: Scratch, came: Came) -> None:
         """What a person would try. Where nothing runs, nothing would answer."""
@@ -208,16 +217,20 @@ class _Drill:
             return
         cluster = KubeWriter(self.config.kubernetes, deadline=self.deadline)
         with self._step("checks", "trying drill.velero.checks"):
-            came.checks = run_checks(cluster, self.settings.checks, scratch.mapping, say=partial(self.say, NAME))
+            came.checks = run_checks(cluster, self.settings.checks, scratch.mapping, say=self._hear)
 
     @contextmanager
     def _step(self, name: str, words: str) -> Iterator[None]:
         """Say what is done, and keep how many seconds it took."""
+        self._hear(words)
         self.deadline.bound(1)
-        self.say(NAME, words)
         began = time.monotonic()
         yield
         self.came.steps[name] = round(time.monotonic() - began, 3)
+
+    def _hear(self, words: str) -> None:
+        self.heard = words
+        self.say(NAME, words)
 
     def remove(self) -> None:
         """With a time of its own: also when this run's is over, or it was interrupted."""

@@ -51,6 +51,10 @@ def kept(got: float, promised: float) -> Mark:
     return Mark("kept", good=True) if got <= promised else Mark("MISSED", good=False)
 
 
+def passed(did: bool) -> Mark:
+    return Mark("passed", good=True) if did else Mark("NOT PASSED", good=False)
+
+
 def steps(proof: Proof) -> Timings:
     return Timings(tuple(proof.steps.items()))
 

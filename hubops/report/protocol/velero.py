@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hubops.model.backup import Proof, Run, VeleroBackupRecord
-from hubops.report.document import Bullets, Code, Document, Facts, Heading, Line, Paragraph, Part
-from hubops.report.document.wording import moment
+from hubops.report.document import Bullets, Code, Document, Facts, Heading, Line, Paragraph, Part, Table
+from hubops.report.document.wording import duration, moment
 from hubops.report.protocol import common
 from hubops.report.protocol.etcd import restored_by
 
@@ -58,6 +58,10 @@ def _proof(proof: Proof, run: Run) -> Iterator[Part]:
     yield Heading("Steps")
     yield common.steps(proof)
     yield from common.statements(proof)
+    if proof.checks:
+        yield Heading("Checks")
+        rows = ((each.name, common.passed(each.passed), duration(each.took_s), each.said) for each in proof.checks)
+        yield Table(("Check", "", "Took", "What came back"), tuple(rows))
     yield Heading("Differences")
     if proof.differences_total or proof.differences:
         yield from common.differences(proof)
