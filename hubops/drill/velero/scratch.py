@@ -105,7 +105,7 @@ def new(cluster: KubeWriter, settings: VeleroDrillConfig, namespaces: Sequence[s
     taken = {each["metadata"]["name"] for each in cluster.find("v1", "Namespace")}
     while True:
         own = _new_id()
-        names = {each: _name(settings.prefix, each, own) for each in namespaces}
+        names = {each: name_of(settings.prefix, each, own) for each in namespaces}
         if not taken.intersection(names.values()):
             return Scratch(own, names, settings.labels)
 
@@ -114,7 +114,7 @@ def _new_id() -> str:
     return secrets.token_hex(4)
 
 
-def _name(prefix: str, namespace: str, own: str) -> str:
+def name_of(prefix: str, namespace: str, own: str) -> str:
     """`<prefix>-<namespace>-<id>`; a namespace that is too long is cut, and told from others by a digest."""
     room = _LONGEST - len(prefix) - len(own) - 2
     if len(namespace) > room:

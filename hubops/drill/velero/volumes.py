@@ -36,8 +36,8 @@ class Volumes:
 def volumes(original: Mapping[Key, Object], infos: Sequence[VolumeInfo], settings: VeleroDrillConfig) -> Volumes:
     """How the claims of *original* come back, of which the backup says *infos*."""
     claims = {(key.namespace, key.name) for key in original if key.resource == CLAIMS}
-    how = {(each.pvc_namespace, each.pvc_name): each for each in infos if each.backup_method and not each.skipped}
-    methods = {claim: how[claim].backup_method for claim in claims if claim in how} if settings.volumes else {}
+    held = {(each.pvc_namespace, each.pvc_name): each.backup_method for each in infos if _is_held(each)}
+    methods = {claim: held[claim] for claim in claims if claim in held} if settings.volumes else {}
     # Velero restores the PersistentVolume of a claim that has no snapshot as it was: the original's own storage, which
     # two would write to then. So they come back only where none of that kind is among them.
     native = frozenset(claim for claim, method in methods.items() if method == _NATIVE)
@@ -45,14 +45,13 @@ def volumes(original: Mapping[Key, Object], infos: Sequence[VolumeInfo], setting
     hooks = any(key.resource == "pods" and _has_hook(item) for key, item in original.items())
     pods = settings.workloads and (_FILES in methods.values() or hooks)
     scope = Scope(custom=settings.custom_resources, pods=pods, snapshots=_CSI in methods.values(), volumes=volumes_too)
-    empty = dict(_empty(claims, methods, how, scope, settings))
+    empty = dict(_empty(claims, methods, scope, settings))
     return Volumes(scope, native if volumes_too else frozenset(), empty)
 
 
 def _empty(
     claims: set[Claim],
     methods: Mapping[Claim, str],
-    how: Mapping[Claim, VolumeInfo],
     scope: Scope,
     settings: VeleroDrillConfig,
 ) -> Iterator[tuple[Claim, str]]:
@@ -66,8 +65,10 @@ def _empty(
             yield claim, "Velero writes its files in a pod only, and drill.velero.workloads is false"
         elif method == _NATIVE and not scope.volumes:
             yield claim, "Velero would restore volumes beside it that the backup does not hold as the originals' own"
-        elif how[claim].result == "failed":
-            yield claim, "its backup failed"
+
+
+def _is_held(info: VolumeInfo) -> bool:
+    return bool(info.backup_method) and not info.skipped and info.result != "failed"
 
 
 def _has_hook(pod: Mapping[str, Any]) -> bool:
