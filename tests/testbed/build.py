@@ -6,6 +6,7 @@ under the cache directory by a hash of everything that the result depends on.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -13,7 +14,9 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -200,6 +203,9 @@ CSI = ("csi-snapshotter", "csi-provisioner", "csi-driver")
 VELERO = ("velero", "velero-plugin-for-aws")
 
 DEBIAN: dict[str, DebianProgram] = {
+    "mariadbd": DebianProgram(
+        "mariadb-server-core", fits=r"Ver 1[01]\.", parts={"/usr/bin/mariadb": "mariadb-client-core"}
+    ),
     # With the server, which Debian keeps off PATH: /usr/lib/postgresql/<version>/bin.
     "psql": DebianProgram(
         "postgresql", fits=r"PostgreSQL\) 1[3-9]\.", parts={"/usr/share/doc/postgresql/copyright": "postgresql"}
@@ -284,6 +290,15 @@ def _build(name: str, family: Family, target: Path, say: Say) -> None:
     say(f"built {name} in {time.monotonic() - began:.0f} s")
 
 
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """One process at a time makes what *name* is: who comes meanwhile waits, and finds it done."""
+    cache_home().mkdir(parents=True, exist_ok=True)
+    with (cache_home() / f".{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _family_programs(name: str, say: Say) -> dict[str, Path]:
     family = (FAMILIES | OPTIONAL)[name]
     there = {program: _fitting(program, family.version_args, family.fits) for program in family.programs}
@@ -294,7 +309,9 @@ def _family_programs(name: str, say: Say) -> dict[str, Path]:
         raise TestbedError(f"{', '.join(family.programs)}: no fitting version on PATH, and no Go to build it with")
     target = _cached(name, family)
     if not target.is_dir():
-        _build(name, family, target, say)
+        with _alone(name):
+            if not target.is_dir():
+                _build(name, family, target, say)
     return {program: target / program for program in family.programs}
 
 
@@ -309,7 +326,8 @@ def debian_programs(say: Say, names: Iterable[str] = tuple(DEBIAN)) -> dict[str,
     wanted = tuple(names)
     missing = [DEBIAN[name] for name in wanted if _debian_program(name) is None]
     if missing:
-        install(sorted({package for each in missing for package in (each.package, *each.parts.values())}), say)
+        with _alone("debian"):
+            install(sorted({package for each in missing for package in (each.package, *each.parts.values())}), say)
     found = {name: _debian_program(name) for name in wanted}
     fitting = {name: path for name, path in found.items() if path}
     if len(fitting) < len(found):
@@ -331,8 +349,10 @@ def programs(say: Say = print, families: Iterable[str] = tuple(FAMILIES)) -> dic
     """Every program of the given families by name, made when missing; Debian's too when all are asked for."""
     wanted = tuple(families)
     paths: dict[str, Path] = {}
-    for name in wanted:
-        paths |= _family_programs(name, say)
+    # Two at a time: while one is linked or waits for its modules, the other is compiled.
+    with ThreadPoolExecutor(2) as pool:
+        for found in pool.map(lambda name: _family_programs(name, say), wanted):
+            paths |= found
     if len(wanted) == len(FAMILIES):
         paths |= debian_programs(say)
     return paths

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hubops.drill.velero import defaults, noise
 from hubops.drill.velero.fields import ABSENT, Field, differing
 from hubops.drill.velero.intended import Intended
-from hubops.drill.velero.made_anew import is_usual, why_not_compared
+from hubops.drill.velero.made_anew import BY_OTHERS, is_usual, why_not_compared
 from hubops.drill.velero.objects import Key, Object, title
 from hubops.drill.velero.told import told
 from hubops.model.backup import Difference
@@ -135,9 +135,10 @@ def _judge_added(
     for key, item in restored.items():
         if key in expected or (key.resource, key.name) in intended.made or why_not_compared(key, item, restored):
             continue
-        if why := intended.left_out(key.resource):
+        own = noise.is_of_velero(item)
+        if own and (why := intended.left_out(key.resource)):
             result.differs(key, item, f"is there, although the drill was to leave it out: {why}")
-        elif key in original:
-            continue  # owned by a controller then, or ended
-        elif not is_usual(key, restored):
+        elif not own and (intended.left_out(key.resource) or item["metadata"].get("ownerReferences")):
+            result.not_compared[BY_OTHERS] += 1
+        elif key not in original and not is_usual(key, restored):  # or else owned by a controller then, or ended
             result.differs(key, item, "is there, and the backup does not hold it")

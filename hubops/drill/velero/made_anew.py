@@ -12,6 +12,7 @@ from hubops.drill.velero.objects import Key
 
 BY_CONTROLLERS = "made anew by controllers"
 ENDED = "Pods and Jobs that had ended, which Velero does not restore"
+BY_OTHERS = "made in the scratch namespaces by controllers of the site"
 BY_VELERO = "never restored by Velero, or under another name"
 
 _ALWAYS = frozenset({

@@ -29,6 +29,8 @@ _ANNOTATIONS = frozenset({
     "volume.beta.kubernetes.io/storage-provisioner", "volume.kubernetes.io/selected-node",
     "volume.kubernetes.io/storage-resizer", "autoscaling.alpha.kubernetes.io/conditions",
     "autoscaling.alpha.kubernetes.io/current-metrics", "kubernetes.io/service-account.uid",
+    "openshift.io/internal-registry-pull-secret-ref", "field.cattle.io/publicEndpoints", "cattle.io/timestamp",
+    "cattle.io/status", "cloud.google.com/neg", "cloud.google.com/neg-status",
     # of `kubectl rollout restart`
     "kubectl.kubernetes.io/restartedAt",
     # of Velero
@@ -58,6 +60,11 @@ def cleaned(key: Key, item: Mapping[str, Any]) -> Object:
     kept["metadata"] = _metadata(kept.get("metadata"))
     special = _SPECIAL.get(key.resource)
     return special(kept) if special else kept
+
+
+def is_of_velero(item: Mapping[str, Any]) -> bool:
+    """Whether a restore has made the object."""
+    return "velero.io/restore-name" in _mapping(_mapping(item.get("metadata")).get("labels"))
 
 
 def mapped(key: Key, item: Mapping[str, Any], mapping: Mapping[str, str]) -> Object:

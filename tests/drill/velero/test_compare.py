@@ -172,6 +172,24 @@ def test_what_is_added_is_a_difference_unless_a_controller_makes_it() -> None:
     ]
 
 
+def test_what_controllers_of_the_site_make_in_the_scratch_namespace_is_counted() -> None:
+    original, live = application(), restored(application())
+    owner = {"kind": "ConfigMap", "apiVersion": "v1", "name": "cart", "uid": "u"}
+    report = thing("wgpolicyk8s.io/v1", "PolicyReport", "7d", metadata={"ownerReferences": [owner]})
+    live[Key("policyreports.wgpolicyk8s.io", SHOP, "7d")] = report
+    policy = Key("networkpolicies.networking.k8s.io", SHOP, "generated")
+    live[policy] = thing("networking.k8s.io/v1", "NetworkPolicy", "generated")
+    assert found(original, live) == ["NetworkPolicy shop/generated: is there, and the backup does not hold it"]
+    closed = Intended(left_out=lambda resource: "traffic" if resource == policy.resource else None)
+    result = compare(original, live, MAPPING, closed)
+    assert result.differences == []
+    assert result.not_compared["made in the scratch namespaces by controllers of the site"] == 2
+    live[policy]["metadata"]["labels"] = {"velero.io/restore-name": "r"}
+    assert found(original, live, closed) == [
+        "NetworkPolicy shop/generated: is there, although the drill was to leave it out: traffic"
+    ]
+
+
 def test_what_a_controller_of_the_site_owns_is_compared() -> None:
     owner = {"kind": "Widget", "apiVersion": "example.com/v1", "name": "w", "uid": "u", "controller": True}
     original = application()

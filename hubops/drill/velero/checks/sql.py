@@ -29,6 +29,7 @@ for program in mysql mariadb; do
     done
     : "${MYSQL_PWD:=${MYSQL_ROOT_PASSWORD:-$MARIADB_ROOT_PASSWORD}}"
     export MYSQL_PWD
+    : "${MYSQL_DATABASE:=$MARIADB_DATABASE}"
     exec "$program" --user=root --batch --skip-column-names ${MYSQL_DATABASE:+"$MYSQL_DATABASE"} --execute="$1"
   fi
 done
