@@ -168,6 +168,7 @@ class ObjectStoreConfig(Strict, frozen=True):
     endpoint: str | None = None  # https://… of an S3-compatible store; cloud none
     region: str | None = None  # of the bucket; default: the cloud's
     credentials: SecretRef | None = None
+    ca: str | None = None  # certificates in PEM, where those of the endpoint are signed by the site's own authority
 
 
 class LoggingConfig(Strict, frozen=True):

@@ -69,6 +69,11 @@ _STORE: Mapping[str, Form] = {
     "storage_account": Form(r"[a-z0-9]{3,24}", "is no storage account; write its name, not its key", word=False),
     "endpoint": _WEB,
     "region": _REGION,
+    "ca": Form(
+        r"(-----BEGIN CERTIFICATE-----\n([A-Za-z0-9+/=]{1,76}\n){1,200}-----END CERTIFICATE-----\n?){1,50}",
+        "is no certificate; write it in PEM, as a block of lines: ca: |",
+        word=False,
+    ),
 }
 
 #: The form of each text, by its key; "*" is any key of a map, "[]" any item of a list. References to Secrets have those
@@ -181,8 +186,8 @@ _REFERENCE: Mapping[str, Form] = {
         "is no key of a Secret; the value itself belongs into it, not here",
     ),
 }
-#: What may look like a secret and is none: a long path without dashes.
-_LIKE_SECRETS = ("gcp.encryption_key",)
+#: What may look like a secret and is none: a long path without dashes, and certificates.
+_LIKE_SECRETS = ("gcp.encryption_key", "logging.store.ca", "backup.ca")
 CLUSTER = Form(
     r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?",
     "is no value of a label; write letters, digits, '-', '_' and '.'",

@@ -321,6 +321,8 @@ def _stores(platform: PlatformConfig) -> Problems:
             yield f"{key}.storage_account", "is missing; cloud is azure: a container is part of one"
         if platform.cloud == "none" and not (store.endpoint and store.credentials):
             yield key, "needs endpoint and credentials; cloud is none: write those of an S3-compatible store"
+        if store.ca and not (store.endpoint or "").startswith("https://"):
+            yield f"{key}.ca", "is for an endpoint that begins with https://; write it, or leave the certificates out"
     if platform.logging and platform.logging.store.prefix:
         yield "logging.store.prefix", "is not known to Loki 2.9; leave it out and give the logs a bucket of their own"
     if "external-secrets" in platform.parts and not platform.secret_store.vault:

@@ -6,6 +6,7 @@ Alertmanager, Grafana and Helm all use double braces, which therefore stand for 
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -50,7 +51,7 @@ class Templates:
             trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
             autoescape=False,  # YAML, not HTML: _printable refuses what would change its meaning
         )  # fmt: skip
-        self._environment.filters.update(yaml=_yaml, port=_port)
+        self._environment.filters.update(yaml=_yaml, port=_port, base64=_base64)
         self._environment.globals.update(text=self._text, files=self._files)
 
     def render(self, file: str, names: Mapping[str, object]) -> str:
@@ -104,6 +105,10 @@ def _yaml(value: Any) -> _Quoted:
     """*value* as JSON, which is YAML in one line, but for characters that YAML takes for line breaks or refuses."""
     text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
     return _Quoted(_UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+
+
+def _base64(text: str) -> _Quoted:
+    return _Quoted(base64.b64encode(text.encode()).decode())
 
 
 def _port(address: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -189,3 +190,15 @@ def test_the_agents_have_the_servers_identity(stack: str) -> None:
     values = component("azure", "velero", stack).chart_values()
     labels = values["podLabels"] if stack == "stack.yaml" else values["nodeAgent"]["podLabels"]
     assert labels == values["podLabels"] == {"azure.workload.identity/use": "true"}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_velero_trusts_the_authority_of_a_store(stack: str) -> None:
+    """A field of the location, in base64 as the API has bytes; none where anybody trusts the endpoint."""
+
+    def location(name: str) -> dict[str, Any]:
+        [found] = component(name, "velero", stack).chart_values()["configuration"]["backupStorageLocation"]
+        return dict(found)
+
+    assert base64.b64decode(location("none")["caCert"]).decode() == site("none").backup.ca
+    assert not any("caCert" in location(name) for name in ("aws", "gcp", "azure"))

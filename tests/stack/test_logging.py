@@ -13,7 +13,7 @@ import yaml
 
 from tests.stack.logs import Loki, Pod, Promtail, Settings, for_loki_3, loki_settings, program, promtail_settings
 from tests.stack.logs import refusal as loki_refusal
-from tests.stack.rendered import SITES, component, site
+from tests.stack.rendered import SITES, STACKS, component, site
 from tests.testbed.process import poll
 
 LEVELS = {"trace", "debug", "info", "warn", "error", "fatal", "unknown"}
@@ -199,6 +199,20 @@ def test_loki_refuses_what_it_does_not_know(tmp_path: Path) -> None:
     assert "retention_enable" in loki_refusal(tmp_path, settings)
 
 
+@pytest.mark.parametrize("stack", STACKS)
+def test_loki_trusts_the_authority_of_a_store(stack: str) -> None:
+    """All that reads or writes the store has the file that the settings name."""
+    loki = component("none", "loki", stack)
+    values = loki.chart_values()
+    file = Path(values["loki"]["structuredConfig"]["storage_config"]["aws"]["http_config"]["ca_file"])
+    [authority] = [each for each in loki.objects() if each["metadata"]["name"] == "loki-store-ca"]
+    assert authority["data"] == {file.name: site("none").logging.store.ca}
+    for part in ("ingester", "querier", "indexGateway", "compactor"):
+        mounts = {each["mountPath"]: each["name"] for each in values[part]["extraVolumeMounts"]}
+        volumes = {each["name"]: each for each in values[part]["extraVolumes"]}
+        assert volumes[mounts[str(file.parent)]]["configMap"] == {"name": "loki-store-ca"}
+
+
 @pytest.mark.parametrize("name", SITES)
 def test_what_deletes_is_on(name: str) -> None:
     values, settings = component(name, "loki").chart_values(), loki_settings(name)
@@ -307,7 +321,7 @@ def promtail_refusal(folder: Path, settings: Settings) -> str:
 
 @pytest.mark.parametrize("name", SITES)
 def test_grafana_finds_loki(name: str) -> None:
-    [source] = [each for each in component(name, "loki").objects() if each["kind"] == "ConfigMap"]
+    source = {each["metadata"]["name"]: each for each in component(name, "loki").objects()}["grafana-datasource-loki"]
     assert source["metadata"]["labels"]["grafana_datasource"] == "1"
     sources = yaml.safe_load(source["data"]["loki.yaml"])["datasources"]
     by_uid = {each["uid"]: each for each in sources}

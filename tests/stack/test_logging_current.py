@@ -164,7 +164,8 @@ def test_the_first_start_goes_on_where_promtail_stopped(name: str) -> None:
 
 @pytest.mark.parametrize("name", SITES)
 def test_grafana_and_the_host_find_loki(name: str) -> None:
-    [source] = [each for each in component(name, "loki", CURRENT).objects() if each["kind"] == "ConfigMap"]
+    made = {each["metadata"]["name"]: each for each in component(name, "loki", CURRENT).objects()}
+    source = made["grafana-datasource-loki"]
     assert "http://loki-gateway.logging.svc.cluster.local\n" in source["data"]["loki.yaml"]
     backends = {
         path["backend"]["service"]["name"]
