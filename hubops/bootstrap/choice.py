@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import get_args
 
 import msgspec
@@ -27,10 +27,10 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 def chosen(stack: Stack, site: Site, choice: Choice) -> tuple[str, ...]:
     """The components in the order of installation. Raises UsageError for a name that the stack does not have."""
-    _known("--only", choice.only, stack.components)
-    _known("--skip", choice.skip, stack.components)
-    _known("--from", [choice.start] if choice.start else [], stack.components)
-    _known("--with", choice.parts, get_args(Part))
+    check_names("--only", choice.only, stack.components)
+    check_names("--skip", choice.skip, stack.components)
+    check_names("--from", [choice.start] if choice.start else [], stack.components)
+    check_names("--with", choice.parts, get_args(Part))
     in_site = set(wanted(stack, site)) | {
         name for name, each in stack.components.items() if each.part and each.part in choice.parts
     }
@@ -47,8 +47,9 @@ def chosen(stack: Stack, site: Site, choice: Choice) -> tuple[str, ...]:
     return tuple(name for name in order if name not in choice.skip and (not choice.only or name in choice.only))
 
 
-def _known(flag: str, names: Iterable[str], known: Iterable[str]) -> None:
-    there: Sequence[str] = list(known)
+def check_names(flag: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise UsageError for the first of *names*, given by *flag*, that is not *known*, with the one it is like."""
+    there = list(known)
     for name in names:
         if name not in there:
             close = difflib.get_close_matches(name, there, n=1)

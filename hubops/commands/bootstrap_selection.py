@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 
@@ -63,7 +63,8 @@ def prepare(
 ) -> Run:  # fmt: skip
     """Everything that can be wrong without the cluster is said first: settings, names, templates, helm."""
     from hubops.bootstrap.charts import Charts, default_folder
-    from hubops.bootstrap.choice import Choice, chosen
+    from hubops.bootstrap.choice import Choice, check_names, chosen
+    from hubops.bootstrap.preflight.finding import Id
     from hubops.bootstrap.record import Records
     from hubops.bootstrap.target import Target
     from hubops.clients.helm import Helm
@@ -72,6 +73,7 @@ def prepare(
     from hubops.stack.render import render
     from hubops.stack.site import complete
 
+    check_names("--accept", accepted, get_args(Id))
     stack, folder = options.stack()
     config = options.config()
     site = complete(config, options.settings_file(), cast(tuple[Part, ...], parts))

@@ -26,6 +26,7 @@ FLAGS = {
     ("--from", "walls"): "--from walls: there is none of that name",
     ("--with", "isti"): "--with isti: there is none of that name; did you mean istio?",
     ("--with", "external-secrets"): "platform.secret_store.vault: is missing; cloud is none: write the URL of a Vault",
+    ("--accept", "node"): "--accept node: there is none of that name; did you mean nodes?",
     ("--repo", "chart=https://mirror.example.com"): "the stack has no repository 'chart'; it has charts",
     ("--repo", "charts=mirror.example.com"): "write NAME=URL, the URL with https:// or oci://",
     ("--helm", "no-such-helm"): "no-such-helm is not on PATH; charts are installed with Helm 3.12 or newer",
