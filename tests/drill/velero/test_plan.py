@@ -53,8 +53,10 @@ def planned(*claims: tuple[str, str], pods: dict[str, Any] | None = None, **sett
     }
     original |= {Key("pods", "shop", name): {"metadata": item} for name, item in (pods or {}).items()}
     infos = [
-        VolumeInfo(pvc_namespace="shop", pvc_name=name, backup_method=how, skipped=not how) for name, how in claims
-    ]
+        VolumeInfo(pvc_namespace="shop", pvc_name=name, backup_method=how.removesuffix(" failed"), skipped=not how,
+                   result="failed" if how.endswith("failed") else "succeeded")
+        for name, how in claims
+    ]  # fmt: skip
     return volumes(original, infos, VeleroDrillConfig(**settings))
 
 
