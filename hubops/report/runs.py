@@ -58,7 +58,12 @@ def about(run: Run) -> str:
 
 
 def _velero(record: VeleroBackupRecord) -> str:
-    volumes = f", {record.volumes} volumes" if record.volumes else ""
+    volumes = f", {_count(record.volumes, 'volume')}" if record.volumes else ""
     unsure = "" if record.expected is not None and not record.not_compared else ", not all of it compared"
-    held = f"{record.items:,} objects of {record.namespaces_total} namespaces{volumes}{unsure}"
+    within = _count(record.namespaces_total, "namespace")
+    held = f"{_count(record.items, 'object')} of {within}{volumes}{unsure}"
     return f"{record.name}: {held if record.items else record.phase}"
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"

@@ -92,7 +92,7 @@ def _holds(told: BackupDetails) -> Iterator[str]:
     if told.unreadable:
         yield f"What it holds cannot be read: {told.unreadable}"
     if told.kinds:
-        yield f"It holds {sum(told.kinds.values()):,} objects"
+        yield f"It holds {_count(sum(told.kinds.values()), 'object')}"
         yield from (f"  {count:>7,}  {kind}" for kind, count in told.kinds.items())
         yield "by namespace"
         yield from (f"  {count:>7,}  {name or '(none)'}" for name, count in told.namespaces.items())
@@ -108,8 +108,12 @@ def _beside(told: BackupDetails) -> Iterator[str]:
         if told.missing_total > len(told.missing):
             yield f"  and {told.missing_total - len(told.missing):,} more"
     if told.younger:
-        yield f"{told.younger:,} objects of its scope have been made since"
+        yield f"Made since it began: {_count(told.younger, 'object')} of its scope"
     yield from _named("Not compared", told.not_compared)
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
 
 
 def _named(title: str, lines: Sequence[str]) -> Iterator[str]:
@@ -134,7 +138,7 @@ def _coverage(told: Coverage, now: datetime, every: bool) -> Iterator[str]:
     yield from _covers("Cluster-scoped kinds", told.cluster, every)
     yield from _claims(told.claims, every)
     if told.too_young:
-        yield f"{told.too_young:,} objects are younger than the newest of these backups, and not looked at"
+        yield f"Younger than the newest of these backups, and not looked at: {_count(told.too_young, 'object')}"
     yield from _named("Not known", [f"{name}: {why}" for name, why in told.unread.items()])
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 
 from hubops.backup.velero.contents import Contents, is_good
 from hubops.backup.velero.inventory import Cluster
@@ -21,6 +23,7 @@ from hubops.model.velero_scope import Key, Sort
 from hubops.model.velero_told import ClaimCover, Cover, Coverage
 
 _EXAMPLES = 5
+_AT_ONCE = 4  # backups that are read at the same time
 #: Kinds that a cluster or its controllers make again by themselves, and what Velero keeps of its own doing.
 _MADE_AGAIN = frozenset({
     "events", "endpoints", "endpointslices.discovery.k8s.io", "leases.coordination.k8s.io", "nodes",
@@ -51,16 +54,27 @@ def coverage(
     say("velero", "listing what the cluster has")
     wanted, unread, young = _wanted(Cluster(velero.cluster), exclude, good)
     claims = _claims(velero, exclude, good)
-    for backup in good:
-        if wanted.keys() <= found.objects and claims <= found.claims.keys():
-            break
-        say("velero", f"reading what {backup.name} holds")
-        try:
-            found.add(backup, read(velero, backup))
-        except SourceError as error:
-            unread[backup.name] = str(error)
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="read") as pool:
+        for first in range(0, len(good), _AT_ONCE):
+            if wanted.keys() <= found.objects and claims <= found.claims.keys():
+                break
+            some = good[first : first + _AT_ONCE]
+            say("velero", f"reading what {some[0].name} holds; {len(good) - first} backups to go")
+            for backup, contents in zip(some, pool.map(partial(_contents, velero), some), strict=True):
+                if isinstance(contents, Contents):
+                    found.add(backup, contents)
+                else:
+                    unread[backup.name] = contents
     return _told(wanted, found, claims, since=since, unread=unread, too_young=young,
                  not_good={each.name: each.phase for each in lately if each.phase != "Completed"})  # fmt: skip
+
+
+def _contents(velero: VeleroClient, backup: Backup) -> Contents | str:
+    """What *backup* holds, or why that cannot be read."""
+    try:
+        return read(velero, backup)
+    except SourceError as error:
+        return str(error)
 
 
 @dataclass

@@ -19,6 +19,8 @@ from hubops.model.velero import Backup, BackupSpec, Results
 from hubops.model.velero_scope import Scope
 
 _NOT_THERE = 404
+#: Phases of a Backup that holds something.
+_RAN = frozenset({"Completed", "PartiallyFailed"})
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def seen(velero: VeleroClient, backup: Backup, then: Before, *, narrowed: bool =
         backup=backup, contents=contents, unreadable=unreadable, absent_namespaces=then.absent_namespaces,
         uncompared=then.uncompared, narrowed=narrowed,
     )  # fmt: skip
-    if contents is None or then.inventory is None:
+    if contents is None or then.inventory is None or backup.phase not in _RAN:
         return plain
     return _compared(velero, plain, contents, then, then.inventory)
 
@@ -88,7 +90,7 @@ def _compared(velero: VeleroClient, plain: Seen, contents: Contents, then: Befor
 
 def read(velero: VeleroClient, backup: Backup) -> Contents:
     """What *backup* holds. Raises SourceError where its files cannot be had; of one that Failed there may be none."""
-    if backup.phase not in {"Completed", "PartiallyFailed"}:
+    if backup.phase not in _RAN:
         results = Results()
         if backup.phase == "Failed":
             with suppress(SourceError):

@@ -25,7 +25,6 @@ class Wanted:
     name: str
     spec: Mapping[str, Any]
     labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
     narrowed: bool = False
 
     @property
@@ -66,9 +65,7 @@ def of_schedule(schedule: Schedule, namespaces: Sequence[str], at: datetime, *, 
 def _labelled(wanted: Wanted) -> Wanted:
     document = msgspec.json.encode([wanted.spec, wanted.labels.get(SCHEDULE_LABEL)], order="deterministic")
     same = hashlib.sha256(document).hexdigest()[:16]
-    return Wanted(
-        wanted.name, wanted.spec, {**wanted.labels, **MANAGED, SAME: same}, wanted.annotations, wanted.narrowed
-    )
+    return Wanted(wanted.name, wanted.spec, {**wanted.labels, **MANAGED, SAME: same}, wanted.narrowed)
 
 
 def _stamp(at: datetime) -> str:

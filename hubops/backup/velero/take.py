@@ -37,6 +37,7 @@ LOCK = "backup-velero"
 NAME = "velero"
 #: Seconds that a whole run may take; the Backup itself has its own, much shorter time.
 _LONGEST = 24 * 3600.0
+_GONE = 404
 
 
 class Say(Protocol):
@@ -85,7 +86,7 @@ class _Backup:
     schedule: str | None
     namespaces: Sequence[str]
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    asked_at: datetime | None = None  # of the Backup: what it holds is no younger
+    asked_at: datetime | None = None  # by an earlier run: what the Backup holds is no younger
     outcome: Outcome = "failed"
     reasons: list[str] = field(default_factory=list)
     under_way: Backup | None = None
@@ -120,8 +121,8 @@ class _Backup:
             backup = self._ask(wanted)
         else:
             self.say(NAME, f"{left.name}, which an earlier run asked for, is still under way: no second one is made")
-            backup, then = left, self._before(wanted, left.metadata.creation_timestamp)
-        self.asked_at = backup.metadata.creation_timestamp
+            self.asked_at = left.metadata.creation_timestamp
+            backup, then = left, self._before(wanted, self.asked_at)
         self._judge(self._ended(backup), then, wanted.narrowed)
 
     def _wanted(self) -> Wanted:
@@ -176,6 +177,10 @@ class _Backup:
         except OutOfTime as error:
             span = human_duration(timedelta(seconds=limit.seconds))
             raise Permanent(f"{backup.name} has not ended within {span} (backup.velero.timeout)") from error
+        except Permanent as error:
+            if error.status == _GONE:
+                self.under_way = None
+            raise
         self.under_way = None
         return ended
 

@@ -36,15 +36,15 @@ backup:
 
 @dataclass
 class Told:
-    """What a run says, line by line; `on` is done when a line begins so, once."""
+    """What a run says, line by line; `on` is done when a line has these words, once."""
 
     lines: list[str] = field(default_factory=list)
     on: dict[str, Callable[[], object]] = field(default_factory=dict)
 
     def __call__(self, name: str, words: str) -> None:
         self.lines.append(f"{name}: {words}")
-        for begins in [each for each in self.on if words.startswith(each)]:
-            self.on.pop(begins)()
+        for awaited in [each for each in self.on if each in words]:
+            self.on.pop(awaited)()
 
     over = __call__
 
