@@ -53,9 +53,8 @@ def judged(
     if not came.comparison.compared.total():
         return "failed", "; ".join(["nothing of the backup is what a drill restores", *came.restored.failed[:1], *left])
     if found := came.comparison.differences:
-        counted = f"{len(found)} differences" if found[1:] else "1 difference"
         first = f"{found[0].what} {found[0].how}"
-        said = f"{counted} between the backup and what was restored of it; {first}"
+        said = f"{_counted(len(found), 'difference')} between the backup and what was restored of it; {first}"
         return "failed", "; ".join([said, *_short(came.restored.failed), *left])
     if failed := [each for each in came.checks if not each.passed]:
         said = _some([f"{each.name} ({each.said})" for each in failed])
@@ -74,11 +73,15 @@ def _doubts(came: Came, settings: VeleroDrillConfig) -> Iterator[str]:
     yield from (f"Velero warned: {each}" for each in _short(came.restored.warnings))
     if came.awaited and came.awaited.unready:
         said = _some([f"{name} ({why})" for name, why in came.awaited.unready.items()])
-        yield f"{len(came.awaited.unready)} workloads did not become ready: {said}"
+        yield f"{_counted(len(came.awaited.unready), 'workload')} did not become ready: {said}"
     if settings.checks and not came.checks:
         yield "drill.velero.checks were not tried, since drill.velero.workloads is false"
     if came.unread:
         yield f"what was added of {', '.join(came.unread)} is not known: they may not be listed"
+
+
+def _counted(number: int, of: str) -> str:
+    return f"{number:,} {of}" if number == 1 else f"{number:,} {of}s"
 
 
 def _short(messages: Sequence[str]) -> list[str]:
@@ -149,9 +152,9 @@ def _proven(came: Came) -> Iterator[str]:
     if came.comparison and came.comparison.compared.total():
         same = came.comparison.compared.total() - len({each.what for each in came.comparison.differences})
         if same > 0:
-            yield f"{same:,} objects came back as they were backed up"
+            yield f"{_counted(same, 'object')} came back as backed up"
     if came.awaited and came.awaited.ready:
-        yield f"{came.awaited.ready:,} workloads became ready, closed off from everything else"
+        yield f"{_counted(came.awaited.ready, 'workload')} became ready, closed off from everything else"
     yield from (f"check {each.name} passed" for each in came.checks if each.passed)
 
 
@@ -163,7 +166,7 @@ def _unproven(came: Came, settings: VeleroDrillConfig) -> Iterator[str]:
     yield from _of_workloads(came, settings)
     if came.volumes and came.volumes.empty:
         said = _some([f"{space}/{name} ({why})" for (space, name), why in came.volumes.empty.items()])
-        yield f"the data of {len(came.volumes.empty)} claims, which came back empty: {said}"
+        yield f"the data of {_counted(len(came.volumes.empty), 'claim')} that came back empty: {said}"
     yield "what is in no namespace: a drill writes nothing of it"
 
 
@@ -172,7 +175,7 @@ def _of_objects(came: Came) -> Iterator[str]:
     yield from (f"Velero warned: {each}" for each in _short(came.restored.warnings))
     if came.comparison:
         for why, count in sorted(came.comparison.not_compared.items()):
-            yield f"{count:,} objects that were not compared: {why}"
+            yield f"{_counted(count, 'object')} not compared: {why}"
     if came.modifiers and came.modifiers.counted:
         said = ", ".join(f"{words} ({count:,})" for words, count in sorted(came.modifiers.counted.items()))
         yield f"what was changed on purpose, so that nothing acts outside: {said}"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ import pytest
 
 from hubops.drill.velero.scratch import NAME
 from hubops.model.backup import Run
-from tests.backup.claims_world import Told
-from tests.drill.velero.world import World
+from tests.drill.velero.world import Looking, World
 from tests.testbed import objects
 from tests.testbed.api import Object
 from tests.testbed.objects import meta
@@ -66,21 +64,6 @@ def world(velero_platform: VeleroPlatform, backed_up: str, tmp_path: Path) -> It
     world = World(velero_platform, tmp_path, backed_up)
     yield world
     assert world.left() == []
-
-
-@dataclass
-class Looking(Told):
-    """Looks once, when the drill says *words*: while all that it has restored is there."""
-
-    words: str = ""
-    look: Callable[[], None] = field(default=lambda: None)
-    looked: bool = False
-
-    def __call__(self, name: str, words: str) -> None:
-        super().__call__(name, words)
-        if words.startswith(self.words) and not self.looked:
-            self.looked = True
-            self.look()
 
 
 class Audit:
