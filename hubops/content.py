@@ -1,4 +1,4 @@
-"""Where checks/, runbooks/ and deploy/ are: inside the wheel, else beside the code in a source tree."""
+"""Where checks/, runbooks/, deploy/ and gamedays/ are: inside the wheel, else beside the code in a source tree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hubops.errors import HubopsError
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def folder(name: Literal["checks", "runbooks", "deploy"]) -> Path:
+def folder(name: Literal["checks", "runbooks", "deploy", "gamedays"]) -> Path:
     """The folder of what hubops ships under *name*. Raises HubopsError where the installation lacks it."""
     candidates = (_PACKAGE / "_content" / name, _PACKAGE.parent / name)
     for candidate in candidates:

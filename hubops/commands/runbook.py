@@ -26,7 +26,7 @@ Exit codes with --run:
 """
 
 
-def _pairs(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+def pairs(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     pairs = dict(pair.partition("=")[::2] for pair in given)
     if "" in pairs or "" in pairs.values():
         raise click.BadParameter("write name=value, for instance container=app")
@@ -36,7 +36,7 @@ def _pairs(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...])
 @click.command(epilog=EPILOG)
 @click.argument("check", metavar="ID")
 @click.option("--for", "target", metavar="KIND/NS/NAME", help="The object of the finding; kind/name without namespace.")
-@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="One more name; repeatable.")
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", callback=pairs, help="One more name; repeatable.")
 @click.option("--run", "execute", is_flag=True, help="Show the read-only steps, ask, and run them.")
 @click.option("--yes", "agreed", is_flag=True, help="With --run: do not ask.")
 @click.option(

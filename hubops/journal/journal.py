@@ -6,25 +6,22 @@ server is away: such a run waits in a folder, the spool, and a later run deliver
 
 from __future__ import annotations
 
-import hashlib
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hubops.clients.kube import lease
-from hubops.clients.kube.errors import AlreadyExists, Conflict
 from hubops.clients.kube.writer import KubeWriter
-from hubops.errors import ClusterUnreachable, Permanent, Retryable, SourceError
-from hubops.journal.entries import KINDS, LABEL, NAMESPACE, bounded, decode, encode, map_name, newest_first
+from hubops.errors import ClusterUnreachable, SourceError
+from hubops.journal import config_map
+from hubops.journal.entries import KINDS, bounded, decode, encode, map_name, newest_first
 from hubops.journal.spool import Spool
 from hubops.model.backup import Kind, Recorded, Run
 
 _AWAY = (SourceError, ClusterUnreachable)
 _NO_SERVER = "there is no API server to ask"
-#: Each attempt fails only because another writer succeeded.
-_ATTEMPTS = 30
 _ID = re.compile(r"[-._a-zA-Z0-9]{1,200}")
 
 
@@ -101,44 +98,8 @@ class Journal:
 
 
 def _merge(cluster: KubeWriter, kind: Kind, runs: dict[str, str]) -> None:
-    """Add *runs* to what others have written, while others write."""
-    for _ in range(_ATTEMPTS):
-        live = cluster.read(_map(kind))
-        data = (live or {}).get("data") or {}
-        merged = bounded({**data, **_named(runs, data)}, kind)
-        if merged == data:
-            return
-        try:
-            if live is None:
-                _create(cluster, {**_map(kind), "data": merged})
-            else:
-                labels = {**(live["metadata"].get("labels") or {}), LABEL: kind}
-                cluster.replace({**live, "metadata": {**live["metadata"], "labels": labels}, "data": merged})
-        except (AlreadyExists, Conflict):
-            continue
-        return
-    raise Retryable(f"ConfigMap {NAMESPACE}/{map_name(kind)}: others wrote it {_ATTEMPTS} times in the meantime")
-
-
-def _named(runs: dict[str, str], data: dict[str, str]) -> dict[str, str]:
-    """*runs* by the keys that are free for them in *data*: two machines may begin a run in the same second."""
-    return {
-        name if data.get(name, text) == text else f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}": text
-        for name, text in runs.items()
-    }
-
-
-def _create(cluster: KubeWriter, item: dict[str, Any]) -> None:
-    try:
-        cluster.create(item)
-    except Permanent as error:
-        if error.status != 404:
-            raise
-        lease.make_room(cluster)
-        cluster.create(item)
+    config_map.merge(cluster, _map(kind), runs, partial(bounded, kind=kind))
 
 
 def _map(kind: Kind) -> dict[str, Any]:
-    labels = {LABEL: kind, "app.kubernetes.io/managed-by": "hubops"}
-    metadata = {"namespace": NAMESPACE, "name": map_name(kind), "labels": labels}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    return config_map.named(map_name(kind), kind)

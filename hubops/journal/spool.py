@@ -56,6 +56,14 @@ class Spool:
             found[kind][path.name.removesuffix(_SUFFIX)] = text
         return dict(found), tuple(unreadable)
 
+    def texts(self) -> dict[str, str]:
+        """What waits, by its name, whatever it is; what cannot be read is left out."""
+        found = {}
+        for path in sorted(self.folder.glob(f"[!.]*{_SUFFIX}")) if self.folder.is_dir() else ():
+            with suppress(OSError, UnicodeError):
+                found[path.name.removesuffix(_SUFFIX)] = path.read_text(encoding="utf-8")
+        return found
+
     def forget(self, name: str) -> None:
         """Remove a run that was delivered; one that stays is delivered again, which changes nothing."""
         with suppress(OSError):

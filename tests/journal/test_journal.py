@@ -14,7 +14,7 @@ from hubops.clients.kube import lease
 from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
 from hubops.config import KubernetesConfig
-from hubops.journal import journal as journal_module
+from hubops.journal import config_map as config_map_module
 from hubops.journal.entries import KEPT, LABEL, encode
 from hubops.journal.journal import Journal
 from hubops.journal.spool import Spool
@@ -184,7 +184,7 @@ def test_the_namespace_is_made_where_it_is_missing(
     journal: Journal, writer: KubeWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"hubops-{uuid.uuid4().hex[:8]}"
-    for module in (journal_module, lease):
+    for module in (config_map_module, lease):
         monkeypatch.setattr(module, "NAMESPACE", name)
     assert journal.runs() == ()
     assert journal.record(run()) is None

@@ -1,0 +1,1 @@
+"""Game days: a team walks through the loss of something, with a stopwatch and the runbooks."""
