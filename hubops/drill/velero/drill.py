@@ -166,8 +166,12 @@ class _Drill:
             came.original = self._contents(chosen, folder, concealer)
             came.volumes = volumes(came.original, self.velero.volumes(chosen.backup), self.settings)
             came.modifiers = self._modifiers(chosen, came.original, came.volumes)
-        scratch = self._make(chosen, came.modifiers)
-        self._restore(chosen, scratch, came)
+            scratch = velero_scratch.new(self.cluster, self.settings, chosen.namespaces)
+            held = sorted({key.resource for key in came.original})
+            spec = asked(chosen.backup.name, scratch, came.volumes.scope, held, self.settings)
+        self._make(scratch, came.modifiers.document())
+        with self._step("restore", f"restoring Backup {chosen.backup.name}"):
+            came.restored = restored_by_velero(self.velero, scratch, spec, self._hear, self.deadline)
         self._await(scratch, came, came.modifiers)
         intended = Intended(came.modifiers.modified, came.volumes.scope.why_not, MADE)
         with self._step("compare", "comparing every object with the backup"):
@@ -188,20 +192,10 @@ class _Drill:
         wanted = {key: item for key, item in original.items() if found.scope.why_not(key.resource) is None}
         return modifiers(wanted.items(), chosen.namespaces, settings)
 
-    def _make(self, chosen: Chosen, changes: Modifiers) -> Scratch:
-        written = changes.document()
-        scratch = velero_scratch.new(self.cluster, self.settings, chosen.namespaces)
+    def _make(self, scratch: Scratch, changes: str) -> None:
         with self._step("make", f"making {', '.join(sorted(scratch.mapping.values()))}"):
             self.scratch = scratch  # from here on there may be something that is to be removed
-            velero_scratch.make(self.cluster, scratch, self.velero.namespace, written)
-        return scratch
-
-    def _restore(self, chosen: Chosen, scratch: Scratch, came: Came) -> None:
-        assert came.volumes
-        held = sorted({key.resource for key in came.original})
-        spec = asked(chosen.backup.name, scratch, came.volumes.scope, held, self.settings)
-        with self._step("restore", f"restoring Backup {chosen.backup.name}"):
-            came.restored = restored_by_velero(self.velero, scratch, spec, self._hear, self.deadline)
+            velero_scratch.make(self.cluster, scratch, self.velero.namespace, changes)
 
     def _await(self, scratch: Scratch, came: Came, changes: Modifiers) -> None:
         came.network = cni.enforcing(self.cluster)

@@ -38,12 +38,16 @@ def asked(
     """The spec of the Restore. *held* are the resources that the backup holds in these namespaces.
 
     Every kind is named, so that nothing comes back that is not known here, and every namespace has its own other one.
+    Raises Permanent where there is no kind to name: for Velero that would mean all of them.
     """
+    resources = scope.resources(held)
+    if not set(resources) & set(held):
+        raise Permanent(f"Backup {backup} holds nothing in these namespaces that a drill restores")
     spec: dict[str, Any] = {
         "backupName": backup,
         "includedNamespaces": sorted(scratch.mapping),
         "namespaceMapping": dict(scratch.mapping),
-        "includedResources": scope.resources(held),
+        "includedResources": resources,
         "restorePVs": settings.volumes,
         "preserveNodePorts": False,
         "existingResourcePolicy": "none",

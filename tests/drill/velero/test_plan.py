@@ -11,9 +11,11 @@ import pytest
 from hubops.config.backup import VeleroDrillConfig
 from hubops.drill.velero import place
 from hubops.drill.velero.objects import Key
+from hubops.drill.velero.restore import asked
+from hubops.drill.velero.scope import Scope
 from hubops.drill.velero.scratch import MARK, Scratch, checked, name_of
 from hubops.drill.velero.volumes import volumes
-from hubops.errors import ConfigError, Locked
+from hubops.errors import ConfigError, Locked, Permanent
 from hubops.model.velero import VolumeInfo
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -83,6 +85,18 @@ def test_claims_that_come_back_empty_are_named() -> None:
     assert planned(("a", "")).empty == {("shop", "a"): "the backup does not hold its volume"}
     files = planned(("a", "PodVolumeBackup"), workloads=False)
     assert (files.scope.pods, "in a pod only" in files.empty["shop", "a"]) == (False, True)
+
+
+def test_a_restore_names_its_kinds_and_namespaces_and_is_never_of_everything() -> None:
+    scratch = Scratch("0a1b2c3d", {"shop": "drill-shop"})
+    spec = asked("daily-1", scratch, Scope(), ["secrets", "pods", "ingresses.networking.k8s.io"], VeleroDrillConfig())
+    assert spec["includedResources"] == ["secrets"]
+    assert (spec["includedNamespaces"], spec["namespaceMapping"]) == (["shop"], {"shop": "drill-shop"})
+    assert (spec["includeClusterResources"], spec["existingResourcePolicy"]) == (False, "none")
+    assert spec["resourceModifier"] == {"kind": "ConfigMap", "name": "hubops-velero-drill-0a1b2c3d"}
+    for scope in (Scope(), Scope(snapshots=True)):
+        with pytest.raises(Permanent, match="holds nothing in these namespaces that a drill restores"):
+            asked("daily-1", scratch, scope, ["pods"], VeleroDrillConfig())
 
 
 def test_pods_come_back_where_hooks_of_a_restore_run_in_them() -> None:

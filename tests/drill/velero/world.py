@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,21 @@ from tests.testbed.velero import NAMESPACE
 from tests.testbed.velero_platform import VeleroPlatform
 
 _LEASE = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+
+
+@dataclass
+class Looking(Told):
+    """Looks once, when the drill says *words*: while all that it has restored is there."""
+
+    words: str = ""
+    look: Callable[[], object] = field(default=lambda: None)
+    looked: bool = False
+
+    def __call__(self, name: str, words: str) -> None:
+        super().__call__(name, words)
+        if words.startswith(self.words) and not self.looked:
+            self.looked = True
+            self.look()
 
 
 @dataclass
@@ -88,6 +103,9 @@ class World:
         for item in self.api.list("PersistentVolume"):
             if item["spec"].get("claimRef", {}).get("namespace", "").startswith("hubops-drill"):
                 yield f"PersistentVolume {item['metadata']['name']}"
+        for item in self.api.list("VolumeSnapshotContent"):
+            if item["spec"]["volumeSnapshotRef"]["namespace"].startswith("hubops-drill"):
+                yield f"VolumeSnapshotContent {item['metadata']['name']}"
         for item in self.api.list("DownloadRequest", NAMESPACE):
             yield f"DownloadRequest {item['metadata']['name']}"
 
