@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from hubops.backup.velero.take import take
+from hubops.clients.kube.writer import KubeWriter
+from hubops.clients.retry import Deadline
 from hubops.config import Duration
 from hubops.config.backup import Objectives
+from hubops.journal.journal import Journal
 from hubops.report.runs import about
 from tests.backup.velero.world import World, record
 from tests.testbed.process import poll
@@ -62,6 +66,19 @@ def test_a_snapshot_that_the_driver_refuses(world: World, velero_platform: Veler
     found = record(run)
     assert (run.outcome, found.phase, found.volumes) == ("partial", "PartiallyFailed", 0)
     assert found.errors
+
+
+def test_the_rights_of_the_cronjob_are_enough(world: World, tmp_path: Path) -> None:
+    config = world.deployed()
+    cluster = KubeWriter(config.kubernetes, deadline=Deadline(300), environ={})
+    run = take(config, Journal(cluster, tmp_path / "spool"), say=world.told)
+    assert run.id in [each.id for each in world.journal.runs("velero")]
+    found = record(run)
+    assert (run.outcome, found.phase, found.missing) == ("succeeded", "Completed", ()), run.reason
+    assert found.expected
+    assert "secrets" in found.not_compared
+    assert "configmaps" not in found.not_compared
+    assert about(run).endswith(", not all of it compared")
 
 
 def test_what_nobody_wants_and_what_comes_and_goes_meanwhile_is_not_missed(world: World) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from hubops import cli
@@ -20,10 +21,15 @@ from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
 from hubops.clients.velero import VeleroClient
 from hubops.config import Config, Duration, KubernetesConfig
+from hubops.config import load as load_config
 from hubops.config.backup import BackupConfig, VeleroBackupConfig
 from hubops.journal.journal import Journal
 from hubops.model.backup import Run, VeleroBackupRecord
+from tests.testbed import rights
+from tests.testbed.api import load
 from tests.testbed.velero import Velero
+
+DEPLOYED = Path(__file__).parents[3] / "deploy" / "backup" / "velero-cronjob.yaml"
 
 CONFIG = """
 kubernetes: {{kubeconfig: {kubeconfig}}}
@@ -87,6 +93,35 @@ class World:
         run = take(self.config(**settings), self.journal, say=self.told, schedule=schedule, namespaces=narrowed)
         assert run.id in [each.id for each in self.journal.runs("velero")]
         return run
+
+    def deployed(self) -> Config:
+        """With the settings and the rights of deploy/backup/velero-cronjob.yaml, but for this namespace alone."""
+        bed, name = self.velero.bed, f"deployed-{self.space}"
+        items = {(each["kind"], each["metadata"].get("namespace")): each for each in load(DEPLOYED)}
+        path = bed.service_account("default", name)
+        rbac, subject = "rbac.authorization.k8s.io", {"kind": "ServiceAccount", "name": name, "namespace": "default"}
+        self.api.apply(items["Namespace", None])
+        for kind, namespace in (("ClusterRoleBinding", None), ("Role", "hubops"), ("Role", "velero")):
+            item = items[kind, namespace]
+            if kind == "Role":
+                self.api.apply(item)
+            reference = item.get("roleRef") or {"apiGroup": rbac, "kind": kind, "name": item["metadata"]["name"]}
+            bound = {"name": name, **({"namespace": namespace} if namespace else {})}
+            self.api.apply({
+                "apiVersion": f"{rbac}/v1", "kind": "RoleBinding" if namespace else "ClusterRoleBinding",
+                "metadata": bound | {"name": f"{name}-{kind.lower()}"}, "roleRef": reference, "subjects": [subject],
+            })  # fmt: skip
+            if namespace:
+                rights.in_force(self.api, f"system:serviceaccount:default:{name}", item["rules"], namespace=namespace)
+        self.folder.joinpath("deployed.yaml").write_text(items["ConfigMap", "hubops"]["data"]["hubops.yaml"])
+        found = load_config(self.folder / "deployed.yaml")
+        assert found.backup.velero
+        velero = msgspec.structs.replace(found.backup.velero, namespaces=(self.space,), exclude=())
+        return msgspec.structs.replace(
+            found,
+            kubernetes=KubernetesConfig(kubeconfig=str(path)),
+            backup=msgspec.structs.replace(found.backup, directory=str(self.folder), velero=velero),
+        )
 
     def settings(self, **velero: Any) -> Path:
         """A hubops.yaml for `hubops`."""
