@@ -50,7 +50,7 @@ def test_the_role_is_enough(testbed: Testbed, name: str) -> None:
     kubeconfig = testbed.service_account("default", "hubops-reader", *rules)
     done = subprocess.run(
         [sys.executable, "-m", "hubops.cli", name, "--output", "json"],
-        capture_output=True, text=True, timeout=60, check=False, env=os.environ | {"KUBECONFIG": str(kubeconfig)},
+        capture_output=True, text=True, timeout=180, check=False, env=os.environ | {"KUBECONFIG": str(kubeconfig)},
     )  # fmt: skip
     report = json.loads(done.stdout)
     assert [check for check in report["checks"] if check["status"] == "unknown"] == []

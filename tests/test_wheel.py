@@ -33,7 +33,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(python: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(python), "-m", "hubops.cli", *arguments], capture_output=True, text=True, cwd=cwd, timeout=60, check=False
+        [str(python), "-m", "hubops.cli", *arguments], capture_output=True, text=True, cwd=cwd, timeout=180, check=False
     )
 
 
@@ -49,7 +49,7 @@ def test_the_demo_runs_from_an_empty_folder(installed: Path, tmp_path: Path) -> 
 def test_the_wheel_is_what_runs_and_carries_its_content(installed: Path, tmp_path: Path) -> None:
     code = "import hubops; print(hubops.__file__)"
     where = subprocess.run(
-        [str(installed), "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=True
+        [str(installed), "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=180, check=True
     ).stdout
     assert str(ROOT) not in where
     listed = run(installed, "list", cwd=tmp_path)

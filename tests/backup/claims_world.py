@@ -56,7 +56,7 @@ backup:
     timeout: {timeout}
     keep: {{last: 1, hourly: 0, daily: 0, weekly: 0, monthly: 0}}
 drill:
-  volumes: {{timeout: 40s}}
+  volumes: {{timeout: 120s}}
 """
 
 
@@ -107,13 +107,13 @@ class World:
 
     def config(self, drill: VolumeDrillConfig | None = None, **settings: Any) -> Config:
         wanted: dict[str, Any] = {
-            "namespaces": (self.space,), "snapshot_class": CLASS, "timeout": Duration(seconds=20), **settings,
+            "namespaces": (self.space,), "snapshot_class": CLASS, "timeout": Duration(seconds=120), **settings,
         }  # fmt: skip
         return Config(
             cluster="claims",
             kubernetes=self.access,
             backup=BackupConfig(volumes=VolumeBackupConfig(**wanted)),
-            drill=DrillConfig(volumes=drill or VolumeDrillConfig(timeout=Duration(seconds=40))),
+            drill=DrillConfig(volumes=drill or VolumeDrillConfig(timeout=Duration(seconds=120))),
         )
 
     def take(self, **settings: Any) -> Run:
@@ -122,7 +122,7 @@ class World:
         assert run in [msgspec.structs.replace(each, clock_ahead_s=0.0) for each in self.journal.runs("volumes")]
         return run
 
-    def settings(self, timeout: str = "20s") -> Path:
+    def settings(self, timeout: str = "120s") -> Path:
         """hubops.yaml for the claims here."""
         path = self.folder / "hubops.yaml"
         path.write_text(

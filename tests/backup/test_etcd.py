@@ -433,7 +433,7 @@ def test_killed_at_any_step_nothing_is_lost_and_the_next_run_cleans_up(pruning: 
     good = site.take()
     for step in STEPS:
         killed = process(site, step, signal.SIGKILL)
-        said, complained = killed.communicate(timeout=60)
+        said, complained = killed.communicate(timeout=180)
         assert killed.returncode == -signal.SIGKILL, complained
         assert step in said
         assert good.copy in site.copies.all()
@@ -463,7 +463,7 @@ def test_what_a_killed_run_had_sent_is_removed_off_site(site: Site, object_store
 def test_interrupted_it_is_recorded_and_leaves_nothing(site: Site, number: int, step: str) -> None:
     good = site.take()
     ended = process(site, step, number)
-    _, complained = ended.communicate(timeout=60)
+    _, complained = ended.communicate(timeout=180)
     assert ended.returncode != 0
     assert "KeyboardInterrupt" in complained
     assert site.recorded().reason == "it was interrupted"
@@ -483,7 +483,7 @@ def test_of_two_at_once_one_says_who_is_at_work(site: Site) -> None:
         site.take()
     assert caught.value.exit_code == Exit.LOCKED
     assert site.work() != []  # the other one's
-    said, _ = first.communicate("go on\n", timeout=60)
+    said, _ = first.communicate("go on\n", timeout=180)
     assert said.strip().endswith("succeeded")
     assert len(site.copies.all()) == 1
 

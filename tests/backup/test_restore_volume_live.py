@@ -43,7 +43,7 @@ def test_its_commands_bring_back_what_was_in_the_claim(world: World) -> None:
     (world.csi.files(world.space, "orders") / "table").write_text("spoilt")
 
     process = world.program("restore", "plan", "volume", f"{world.space}/orders", "--output", "json")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     assert process.returncode == 0, err
     commands = [command for step in json.loads(out)["steps"] for command in step["commands"]]
     for command in commands:

@@ -60,7 +60,7 @@ def test_each_claim_that_is_named_has_a_snapshot_that_holds_its_files(world: Wor
 def test_what_the_driver_says_is_the_reason(world: World) -> None:
     world.csi.claim(world.space, "data")
     world.csi.fail("CreateSnapshot", "RESOURCE_EXHAUSTED", "no space left in the pool")
-    run = world.take(timeout=Duration(seconds=4))
+    run = world.take(timeout=Duration(seconds=8))
     assert run.outcome == "failed"
     assert "1 of 1 claims have no new snapshot" in str(run.reason)
     assert "no space left in the pool" in str(run.reason)

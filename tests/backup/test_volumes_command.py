@@ -25,7 +25,7 @@ def world(csi: Csi, tmp_path: Path) -> Iterator[World]:
 
 
 def test_a_backup_from_its_report_to_its_end(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = world.settings("3s")
+    settings = world.settings()
 
     def hubops(*arguments: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as end:
@@ -61,6 +61,7 @@ def test_a_backup_from_its_report_to_its_end(world: World, capsys: pytest.Captur
     poll(lambda: [each.name for each in world.own()] == ["z-last"], "pruned")
 
     world.csi.fail("CreateSnapshot", "RESOURCE_EXHAUSTED", "no space left in the pool")
+    world.settings("8s")
     code, out, _ = hubops("--output", "json")
     assert code == Exit.CRITICAL
     [failed] = [each for each in json.loads(out)["findings"] if each["check"] == "backup-failed"]
@@ -74,19 +75,19 @@ def test_what_a_killed_or_ended_backup_asked_for_is_waited_for_by_the_next_one(w
     killed = world.program("backup", "volumes")
     hears(killed, "waiting until data-")
     killed.kill()
-    killed.communicate(timeout=20)
+    killed.communicate(timeout=180)
     [left] = world.own()
     ended = world.program("backup", "volumes")
     hears(ended, f"waiting until {left.name} is ready")
     ended.terminate()
-    ended.communicate(timeout=60)
+    ended.communicate(timeout=180)
     assert ended.returncode == Exit.INTERRUPTED
     [run] = world.journal.runs("volumes")
     assert (run.outcome, str(run.reason).partition(";")[0]) == ("failed", "it was interrupted")
     done = world.program("backup", "volumes")
     hears(done, f"waiting until {left.name} is ready")
     world.csi.heal()
-    _, progress = done.communicate(timeout=60)
+    _, progress = done.communicate(timeout=180)
     assert done.returncode == Exit.OK, progress
     assert [(each.name, each.ready) for each in world.own()] == [(left.name, True)]
 

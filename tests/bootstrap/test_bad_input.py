@@ -209,7 +209,7 @@ def test_two_at_once(world: World) -> None:
     assert f"another bootstrap is at work: {holder}" in second.stderr
     assert first.poll() is None
     with node(world):
-        said, complained = first.communicate(timeout=60)
+        said, complained = first.communicate(timeout=180)
     assert first.returncode == Exit.OK, said + complained
     kill(first)
 

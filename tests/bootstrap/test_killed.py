@@ -92,7 +92,7 @@ def test_killed_without_its_helm(world: World) -> None:
     following = world.start("apply", "--yes", "--accept", "nodes")
     until(following, f"paint: the helm of a run that was killed is still at work on {world.paint}/{world.paint}")
     with node(world):
-        said, complained = following.communicate(timeout=60)
+        said, complained = following.communicate(timeout=180)
         assert following.returncode == Exit.OK, said + complained
     assert "left behind" not in complained
     assert "revision: 1\n" in world.helm_run("status", world.paint, "--namespace", world.paint).lower()
@@ -105,7 +105,7 @@ def test_interrupted_in_the_middle(world: World, sent: signal.Signals) -> None:
     process = world.start("apply", "--yes")
     hook_runs(world)
     process.send_signal(sent)
-    said, complained = process.communicate(timeout=30)
+    said, complained = process.communicate(timeout=180)
     assert process.returncode == Exit.INTERRUPTED, complained
     assert "Interrupted. What had begun is recorded; run the same command again" in said
     assert world.holder() == "", "the lock is free"

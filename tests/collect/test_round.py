@@ -26,6 +26,7 @@ from hubops.model.snapshot import Needs, Snapshot, Source
 from tests.clients.server import Request, Server, reply
 from tests.testbed.bed import Testbed
 from tests.testbed.faults import matching
+from tests.testbed.faults.injected import injected
 from tests.testbed.process import State, poll
 
 # Lines without an app are what other tests wrote within these minutes.
@@ -150,13 +151,10 @@ def test_what_is_not_needed_is_not_asked(bed: Testbed) -> None:
 
 def test_the_log_of_a_crash_comes_from_loki_or_from_the_api_server(bed: Testbed) -> None:
     (fault,) = matching("pod-crash-looping")
-    fault.inject(bed)
-    try:
+    with injected(bed, fault):
         from_loki = read(bed)
         with without(bed, "loki"):
             from_kubelet = read(bed)
-    finally:
-        fault.clear(bed)
     for snapshot, origin in ((from_loki, "loki"), (from_kubelet, "kubelet")):
         (log,) = snapshot.container_logs
         assert (log.namespace, log.container, log.origin, log.previous) == (

@@ -164,7 +164,7 @@ class Terminal:
         except OSError:
             pass  # the other end is closed
         os.close(self.master)
-        return self.process.wait(30)
+        return self.process.wait(180)
 
 
 @pytest.fixture(scope="module")

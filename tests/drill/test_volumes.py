@@ -61,7 +61,7 @@ def snapshot_ref(world: World, name: str) -> dict[str, Any]:
 
 
 def drill(world: World, *claims: str, used: float | None = None, **settings: Any) -> Run:
-    wanted = VolumeDrillConfig(**{"timeout": Duration(seconds=40), **settings})
+    wanted = VolumeDrillConfig(**{"timeout": Duration(seconds=120), **settings})
     names = [f"{world.space}/{each}" for each in claims]
     return volumes.drill(
         world.config(drill=wanted), world.journal, say=world.told, claims=names, used=lambda _space, _claim: used
@@ -98,8 +98,8 @@ def test_every_file_of_the_newest_snapshot_is_read_and_nothing_is_left(world: Wo
     assert proof(run).taken_at <= world.own()[0].asked_at
     assert proof(run).compared == {"files": 2, "bytes": 1004}
     assert set(proof(run).steps) == {"snapshot", "mount", "look"}
-    assert 0 < proof(run).rto_s < 40
-    assert 0 <= proof(run).rpo_s < 120
+    assert 0 < proof(run).rto_s < 120
+    assert 0 <= proof(run).rpo_s < 600
     assert proof(run).proven == ("each of 2 files was read to its end, 1004 B",)
     assert "that the application can use it" in proof(run).unproven[0]
     assert proof(world.journal.runs("volumes")[0]) == proof(run)
@@ -171,10 +171,10 @@ def test_the_sites_own_command_decides_and_a_class_that_retains_volumes_keeps_no
 def test_what_the_driver_says_is_the_reason_and_nothing_is_left(world: World) -> None:
     backed_up(world, "data")
     world.csi.fail("CreateVolume", "RESOURCE_EXHAUSTED", "no space left in the pool")
-    run = drill(world, "data", timeout=Duration(seconds=2))
+    run = drill(world, "data", timeout=Duration(seconds=8))
     world.csi.heal()
     assert run.outcome == "failed"
-    assert "not restored within 2s" in str(run.reason)
+    assert "not restored within 8s" in str(run.reason)
     assert "no space left in the pool" in str(run.reason)
     assert_nothing_is_left(world)
 
@@ -262,5 +262,5 @@ def test_a_content_that_somebody_set_to_delete_does_not_take_the_snapshot_along(
     world.cluster.create(scratch.snapshot(content))
     poll(lambda: world.csi.status(scratch.name, volume_scratch.NAME).get("readyToUse", False), "ready")
     world.api.patch(content, {"spec": {"deletionPolicy": "Delete"}})
-    assert volume_scratch.remove(world.cluster, scratch, print, within=20) == []
+    assert volume_scratch.remove(world.cluster, scratch, print, within=120) == []
     assert (world.csi.copy(world.space, "data-1") / "-n").read_text() == "data"

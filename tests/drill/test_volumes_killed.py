@@ -54,12 +54,12 @@ def test_what_drills_left_that_were_killed_or_lost_the_cluster_is_removed_by_the
         killed = world.program("drill", "volumes", "--claim", f"{world.space}/data")
         hears(killed, step)
         killed.kill()
-        killed.communicate(timeout=20)
+        killed.communicate(timeout=180)
     pods.held.clear()
     removing = world.program("drill", "volumes", "--claim", f"{world.space}/data")
     hears(removing, "removing VolumeSnapshot")
     removing.kill()
-    removing.communicate(timeout=20)
+    removing.communicate(timeout=180)
     assert volume_scratch.leftovers(world.cluster) != []
     pods.held.set()
     with line_to(world.csi.bed, world.folder) as line, monkeypatch.context() as patched:
@@ -73,7 +73,7 @@ def test_what_drills_left_that_were_killed_or_lost_the_cluster_is_removed_by_the
     assert lost.outcome == "failed"
     assert "is not removed, which the next drill will try" in str(lost.reason)
     done = world.program("drill", "volumes", "--claim", f"{world.space}/data", "--output", "plain")
-    said, progress = done.communicate(timeout=90)
+    said, progress = done.communicate(timeout=180)
     assert done.returncode == 0, said + progress
     assert volume_scratch.leftovers(world.cluster) == []
     assert_nothing_is_left(world)
@@ -88,7 +88,7 @@ def test_one_that_is_ended_removes_what_it_has_made(world: World, pods: Pods) ->
     ended = world.program("drill", "volumes", "--claim", f"{world.space}/data")
     hears(ended, "waiting for its volume and its pod")
     ended.send_signal(signal.SIGTERM)
-    _, progress = ended.communicate(timeout=60)
+    _, progress = ended.communicate(timeout=180)
     assert ended.returncode == 130, progress
     assert_nothing_is_left(world)
     [run] = world.journal.runs("volumes")

@@ -10,6 +10,7 @@ from tests.end_to_end.program import DAILY, Program, together
 from tests.end_to_end.rights import blind
 from tests.testbed.bed import Testbed
 from tests.testbed.faults import FAULTS, Fault
+from tests.testbed.faults.injected import injected
 
 WRONG = {
     "promethius: {}": "unknown key 'promethius'; did you mean 'prometheus'?",
@@ -132,14 +133,11 @@ def unready(testbed: Testbed) -> Fault:
 
 def test_thresholds_and_ignores_that_work(hubops: Program, testbed: Testbed, unready: Fault, tmp_path: Path) -> None:
     """A pod that is not ready for 25 minutes, seen with other settings each time."""
-    unready.inject(testbed)
-    try:
+    with injected(testbed, unready):
         saved = tmp_path / "unready.gz"
         assert hubops("snapshot", "save", saved).code == 0
         _settings(hubops, saved, tmp_path)
         _annotations(hubops, testbed, unready)
-    finally:
-        unready.clear(testbed)
 
 
 def _settings(hubops: Program, saved: Path, tmp_path: Path) -> None:

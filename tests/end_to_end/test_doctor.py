@@ -92,7 +92,7 @@ def test_what_is_missing_comes_with_the_rule_that_grants_it(hubops: Program, tes
     assert pasted == yaml.safe_load(document["rights"]["rules"])["rules"]
     assert [line for line in page.out.splitlines() if cell_len(line) > 80] == []
     repaired = testbed.service_account("default", "half", *some, *pasted)
-    poll(lambda: doctor(hubops, kubeconfig=repaired)[0].code == 0, "the rule is in force", 60)
+    poll(lambda: doctor(hubops, kubeconfig=repaired)[0].code == 0, "the rule is in force")
 
 
 def test_without_any_right(hubops: Program, testbed: Testbed) -> None:

@@ -7,6 +7,7 @@ import json
 from tests.end_to_end.program import Program, together
 from tests.testbed.bed import Testbed
 from tests.testbed.faults import matching
+from tests.testbed.faults.injected import injected
 
 HIDDEN = {"critical": 0, "warning": 0, "info": 0, "unknown": 0}
 
@@ -15,15 +16,12 @@ def test_what_is_not_shown_is_counted(hubops: Program, testbed: Testbed) -> None
     (fault,) = matching("pod-crash-looping")
     namespace = fault.expect.namespace
     assert namespace is not None
-    fault.inject(testbed)
-    try:
+    with injected(testbed, fault):
         whole, inside, outside, critical = together(
             lambda flags: hubops.json("check", "pod-crash-looping", *flags),
             [(), ("--namespace", namespace), ("--namespace", "kube-*"), ("--severity", "critical")],
         )
         plain = hubops("check", "pod-crash-looping", "-n", "kube-*", "--output", "plain")
-    finally:
-        fault.clear(testbed)
     (found,) = whole.report["findings"]
     assert whole.report["filter"] is None
     assert (inside.code, inside.report["findings"][0]["fingerprint"]) == (whole.code, found["fingerprint"])

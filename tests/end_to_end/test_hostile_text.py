@@ -17,6 +17,7 @@ from tests.end_to_end.program import Done, Program
 from tests.testbed.api import Object
 from tests.testbed.bed import Testbed
 from tests.testbed.faults import FAULTS, Fault
+from tests.testbed.faults.injected import cleared
 from tests.testbed.faults.pods import BrokenPods, Event, crash_loop
 
 HOSTILE = (
@@ -80,9 +81,8 @@ def reports(testbed: Testbed, tmp_path_factory: pytest.TempPathFactory) -> Itera
         assert [path.name for path in program.home.iterdir() if path.name not in FORMATS] == []
     finally:
         testbed.stack.rules("hostile", None)
-        broken.clear(testbed)
-        claim.clear(testbed)
         testbed.stack.wait_firing("Hostile", False)
+        cleared(testbed, broken, claim)
 
 
 def run(program: Program) -> Done:

@@ -84,7 +84,7 @@ def test_with_all_rights_and_no_more(hubops: Program, testbed: Testbed) -> None:
             return [event for event in mine if event["user"]["username"] == f"{USER}reader"]
 
     wanted = {kind.removeprefix("raw:").partition(".")[0] for kind in served(testbed)}
-    poll(lambda: wanted <= {str(e["objectRef"]["resource"]) for e in audited() if "objectRef" in e}, "audit log", 60)
+    poll(lambda: wanted <= {str(e["objectRef"]["resource"]) for e in audited() if "objectRef" in e}, "audit log")
     events = audited()
     assert {event["verb"] for event in events} == {"get", "list"}
     asked = {event["objectRef"]["resource"] for event in events if "objectRef" in event}

@@ -163,7 +163,7 @@ def test_what_cannot_be_run_is_wrong_usage(run: Runbooks) -> None:
 def test_a_terminal_is_asked(run: Runbooks, typed: bytes, code: int) -> None:
     with run.at_a_terminal() as (process, keyboard):
         os.write(keyboard, typed)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=180)
     assert b"Run these 2 steps? [y/N]" in err
     assert process.returncode == code
     assert (b"exit code 0" in out) == (code == 3)
@@ -179,7 +179,7 @@ def test_an_interrupt_ends_one_step(run: Runbooks, typed: bytes, code: int) -> N
         poll((run.program.home / "begun").exists, "the step runs")
         process.send_signal(signal.SIGINT)
         os.write(keyboard, typed)
-        process.communicate(timeout=60)
+        process.communicate(timeout=180)
     assert process.returncode == code
     text = document.read_text()
     assert "ENDED by ^C, after" in text

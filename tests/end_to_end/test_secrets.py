@@ -16,6 +16,7 @@ from tests.end_to_end.program import Program
 from tests.testbed.api import Object
 from tests.testbed.bed import Testbed
 from tests.testbed.faults import FAULTS
+from tests.testbed.faults.injected import injected
 from tests.testbed.faults.pods import BrokenPods
 from tests.testbed.telemetry import stream
 
@@ -67,10 +68,9 @@ def canary(testbed: Testbed) -> Iterator[LoudPods]:
     ]
     for obj in others:
         testbed.api.apply(obj)
-    fault.inject(testbed)
-    testbed.stack.log([(stream("shop", APP, f"{APP}-0", "worker-1"), [(time.time(), line) for line in lines])])
-    yield fault
-    fault.clear(testbed)
+    with injected(testbed, fault):
+        testbed.stack.log([(stream("shop", APP, f"{APP}-0", "worker-1"), [(time.time(), line) for line in lines])])
+        yield fault
     for obj in others:
         testbed.api.delete(obj)
 

@@ -9,18 +9,14 @@ from tests.end_to_end.program import Program, together
 from tests.end_to_end.rights import blind, rules
 from tests.testbed.bed import Testbed
 from tests.testbed.faults import FAULTS
+from tests.testbed.faults.injected import injected
 
 
 def test_findings_are_the_same_offline(hubops: Program, offline: Program, testbed: Testbed) -> None:
     faults = [FAULTS["pod-crash-looping"], FAULTS["image-pull-failing/denied"], FAULTS["pvc-pending/no-class"]]
-    try:
-        for fault in faults:
-            fault.inject(testbed)
+    with injected(testbed, *faults):
         live = hubops.json("daily")
         assert hubops("snapshot", "save", "faults.gz").code == 0
-    finally:
-        for fault in faults:
-            fault.clear(testbed)
     saved = offline.json("daily", "--snapshot", hubops.home / "faults.gz")
     assert live.code == saved.code == 2
     found = [{finding["fingerprint"] for finding in done.report["findings"]} for done in (live, saved)]

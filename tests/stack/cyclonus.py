@@ -17,7 +17,7 @@ def refused(policies: Iterable[dict[str, Any]], connections: Sequence[Connection
     """Which direction of *policies*, objects as they are written, refuses each of the *connections*."""
     asked = {"policies": list(policies), "traffic": [_traffic(*each) for each in connections]}
     program = build.programs(families=("cyclonus",))["cyclonus"]
-    done = subprocess.run([program], input=json.dumps(asked), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([program], input=json.dumps(asked), capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     return [direction or None for direction in json.loads(done.stdout)]
 

@@ -92,7 +92,7 @@ class Operated:
         try:
             self._start()
             for name in SITES:
-                poll(lambda name=name: self._made(name), f"StatefulSets of {name}", 60)  # type: ignore[misc]
+                poll(lambda name=name: self._made(name), f"StatefulSets of {name}")  # type: ignore[misc]
         except BaseException as error:
             error.add_note(self._supervisor.tail("prometheus-operator"))
             self.stop()

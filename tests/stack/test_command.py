@@ -22,7 +22,7 @@ def stack(*arguments: str, site: str | None = "aws", cwd: Path | None = None) ->
         environment["HUBOPS_CONFIG"] = str(site_file(site))
     return subprocess.run(
         [sys.executable, "-m", "hubops.cli", "stack", *arguments],
-        capture_output=True, text=True, timeout=60, check=False, cwd=cwd, env=environment,
+        capture_output=True, text=True, timeout=180, check=False, cwd=cwd, env=environment,
     )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def curl(nginx: Nginx, host: str, path: str, show: str) -> str:
     command = ["curl", "-sS", "-o", "/dev/null", "-w", show, "--http2", "--haproxy-protocol"]
     command += ["--cacert", str(nginx.authority), "--resolve", f"{name}:{nginx.place.port}:127.0.0.1"]
     url = f"https://{name}:{nginx.place.port}{path}"
-    return subprocess.run([*command, url], capture_output=True, text=True, check=True, timeout=20).stdout
+    return subprocess.run([*command, url], capture_output=True, text=True, check=True, timeout=180).stdout
 
 
 def test_a_websocket_passes(client: Client) -> None:

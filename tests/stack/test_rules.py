@@ -219,7 +219,7 @@ def test_the_rules_on_a_healthy_platform(untouched: Testbed) -> None:
     stack = untouched.stack
     stack.rules("platform", every)
     try:
-        poll(lambda: _evaluated(untouched), "every rule of the platform evaluated", 60)
+        poll(lambda: _evaluated(untouched), "every rule of the platform evaluated")
         found = [rule for group in stack.rule_groups() if group["name"] == "platform" for rule in group["rules"]]
         assert [rule for rule in found if rule["health"] != "ok"] == []
         active = {alert["labels"]["alertname"] for rule in found for alert in rule.get("alerts", ())}

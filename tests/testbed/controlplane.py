@@ -72,7 +72,7 @@ class ControlPlane:
             self.directory / "kubeconfig", self.server, self.pki.certificate, self.admin, "default"
         )
 
-    def _start(self, program: str, ready: str, flags: dict[str, object], timeout: float = 60.0) -> Callable[[], None]:
+    def _start(self, program: str, ready: str, flags: dict[str, object], timeout: float = 180.0) -> Callable[[], None]:
         """Start *program*; returns what waits until *ready* (a URL) answers."""
         argv = [str(self.programs[program]), *(f"--{key}={value}" for key, value in flags.items())]
         self.run.start(program, argv)

@@ -69,7 +69,7 @@ class Csi:
             self.bed.machine.start("csi-driver", argv)
         else:
             self.run.start("csi-driver", [str(each) for each in argv])
-        self.run.wait_ready("csi-driver", self.socket.exists, 20)
+        self.run.wait_ready("csi-driver", self.socket.exists)
 
     def _start_controllers(self) -> None:
         programs = build.programs(families=("csi-snapshotter", "csi-provisioner"))
@@ -152,7 +152,7 @@ class Csi:
         for name in ("csi-driver", *_SIDECARS):
             self.run.stop(name)
         self.run.start_again("csi-driver")
-        self.run.wait_ready("csi-driver", self.socket.exists, 20)
+        self.run.wait_ready("csi-driver", self.socket.exists)
         for name in _SIDECARS:
             self.run.start_again(name)
 
@@ -188,7 +188,7 @@ class Csi:
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
         try:
-            poll(condition, what, 60)
+            poll(condition, what)
         except TestbedError as error:
             logs = [f"{name}: {self.run.tail(name, 5)}" for name in ("csi-driver", "snapshot-controller", *_SIDECARS)]
             raise TestbedError("\n".join([str(error), *logs])) from error

@@ -31,10 +31,10 @@ def available() -> bool:
 def create(key: int) -> tuple[str, str]:
     """Make a namespace; returns its name and the address of the one host in it. *key* keeps testbeds apart."""
     taken = {word.split("/")[0] for word in _ip("-o", "-4", "address").split() if word.startswith("100.64.")}
-    index = next(i for i in range(key * 4, key * 4 + 65536, 4) if str(_POOL[i % 65536 + 1]) not in taken) % 65536
+    free = (i % 65536 for i in range(key * 4, key * 4 + 65536, 4) if str(_POOL[i % 65536 + 1]) not in taken)
+    index = next(i for i in free if _named(f"hubops-{i // 4}"))
     outside, inside = str(_POOL[index + 1]), str(_POOL[index + 2])
     name, veth = f"hubops-{index // 4}", f"hubops{index // 4}"
-    _ip("netns", "add", name)
     try:
         _ip("link", "add", veth, "type", "veth", "peer", "name", "eth0", "netns", name)
         _ip("address", "add", f"{outside}/30", "dev", veth)
@@ -46,6 +46,17 @@ def create(key: int) -> tuple[str, str]:
         delete(name)
         raise
     return name, inside
+
+
+def _named(name: str) -> bool:
+    """Make the namespace *name*; False where another testbed, which starts at the same time, was first."""
+    try:
+        _ip("netns", "add", name)
+    except TestbedError:
+        if name not in _ip("netns", "list").split():
+            raise
+        return False
+    return True
 
 
 def outside(address: str) -> str:

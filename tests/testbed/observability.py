@@ -162,7 +162,7 @@ class Observability:
         return any(alert["labels"]["alertname"] == name for alert in self.alerts())
 
     def wait_firing(self, name: str, firing: bool = True) -> None:
-        poll(lambda: self.firing(name) is firing, f"alert {name} {'firing' if firing else 'gone'}", 60)
+        poll(lambda: self.firing(name) is firing, f"alert {name} {'firing' if firing else 'gone'}")
 
     def silence(self, name: str, comment: str) -> None:
         self.silence_matching(("alertname", name), "on-call", comment, dt.timedelta(days=7))

@@ -26,8 +26,11 @@ _STARTERS = frozenset({"ip", "setpriv"})
 _HANDED_OUT = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
-def poll(condition: Callable[[], bool], what: str, timeout: float = 60.0, every: float = 0.1) -> None:
-    """Return as soon as *condition* holds; fail with *what* when it does not within *timeout* seconds."""
+def poll(condition: Callable[[], bool], what: str, timeout: float = 180.0, every: float = 0.1) -> None:
+    """Return as soon as *condition* holds; fail with *what* when it does not within *timeout* seconds.
+
+    What succeeds costs no more for a long *timeout*, and on a busy machine anything may take minutes.
+    """
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
@@ -143,7 +146,7 @@ class Supervisor:
         self.state.save(self.directory)
         return process
 
-    def wait_ready(self, name: str, ready: Callable[[], bool], timeout: float = 60.0) -> None:
+    def wait_ready(self, name: str, ready: Callable[[], bool], timeout: float = 180.0) -> None:
         process = next(p for p in self.state.processes if p.name == name)
 
         def ready_or_dead() -> bool:

@@ -318,7 +318,7 @@ def apply(bed: Testbed, say: Callable[[str], None]) -> None:
     custom = [issuer(), *(certificate(*each) for each in CERTIFICATES), *load(PLATFORM / "extensions.yaml")]
     poll(lambda: all(map(api.serves, {item["kind"] for item in custom})), "the kinds of all CRDs served")
     concurrently(api.apply, custom)
-    poll(lambda: settled(bed), "the platform ready", 120, every=0.3)
+    poll(lambda: settled(bed), "the platform ready", every=0.3)
     bed.backdate(AGE, *(f"/registry/{kind}/" for kind in AGED))
     restarted_long_ago(bed)
     telemetry.start(bed)

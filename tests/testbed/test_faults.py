@@ -17,6 +17,7 @@ from tests.testbed import sample
 from tests.testbed.bed import Testbed
 from tests.testbed.errors import TestbedError
 from tests.testbed.faults import FAULTS, Expected, Fault
+from tests.testbed.faults.injected import cleared
 from tests.testbed.process import poll
 
 
@@ -56,26 +57,14 @@ def test_found_then_gone(testbed: Testbed, fault: Fault) -> None:
         return any(is_about(finding, fault.expect) for finding in found)
 
     try:
-        poll(seen, f"{fault.name} found", 180, every=0.5)
+        poll(seen, f"{fault.name} found", every=0.5)
     except TestbedError as error:
         raise AssertionError(f"{error}, but {[(each['check'], each['summary']) for each in found]}") from error
     (finding,) = (finding for finding in found if is_about(finding, fault.expect))
     assert fault.expect.cause in json.dumps(finding)
     others = {other["check"]: (other["ref"], other["summary"]) for other in found if other is not finding}
     assert others.keys() <= set(fault.also), others
-    fault.clear(testbed)
-    left: list[str] = []
-
-    def clean() -> bool:
-        left[:] = sample.problems(testbed)
-        if left:  # the scheduler and the controllers write some events only after what these are about went
-            fault.clear(testbed)
-        return not left
-
-    try:
-        poll(clean, "healthy again", 180, every=0.5)
-    finally:
-        assert left == []
+    cleared(testbed, fault)
 
 
 def test_names_are_checks_with_variants() -> None:

@@ -113,7 +113,7 @@ def trouble(command: str, environment: dict[str, str], folder: Path) -> str | No
     """What is wrong with the answer to *command*, None where it answers."""
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
-        capture_output=True, text=True, timeout=60, check=False, env=environment, cwd=folder,
+        capture_output=True, text=True, timeout=180, check=False, env=environment, cwd=folder,
     )  # fmt: skip
     for part, (answer, _) in CANNOT.items():
         if part in command and answer in done.stderr:

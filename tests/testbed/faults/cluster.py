@@ -78,7 +78,7 @@ class KubeletStopped(Fault):
 
     def inject(self, bed: Testbed) -> None:
         self._hand_over(bed, self.expect.name, 86400)
-        poll(lambda: condition(bed, self.expect.name, "Ready")["status"] == "Unknown", "the node noticed as gone", 60)
+        poll(lambda: condition(bed, self.expect.name, "Ready")["status"] == "Unknown", "the node noticed as gone")
 
     def clear(self, bed: Testbed) -> None:
         self._hand_over(bed, self.expect.name, 1)
@@ -92,7 +92,7 @@ def _wait_healthy(bed: Testbed, name: str) -> None:
         taints = [t for t in found["spec"].get("taints", []) if t["key"].startswith("node.kubernetes.io/")]
         return not wrong and not taints
 
-    poll(healthy, f"node {name} healthy", 60)
+    poll(healthy, f"node {name} healthy")
     bed.api.forget_events("default", name)
     for pod in bed.api.list("Pod", None, fieldSelector=f"spec.nodeName={name}"):
         _ready_again(bed, {"apiVersion": "v1", "kind": "Pod", **pod})

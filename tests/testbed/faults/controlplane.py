@@ -91,7 +91,7 @@ class Held(Fault):
             bed.api.apply(obj)
         bed.api.delete(self.deleted)
         if self.deleted["kind"] == "Namespace":
-            poll(lambda: self._says_why(bed), f"{self.expect.name} says why it stays", 60)
+            poll(lambda: self._says_why(bed), f"{self.expect.name} says why it stays")
         plural = {"Namespace": "namespaces", "Service": "services/specs"}[self.deleted["kind"]]
         bed.backdate(SINCE, "/".join(filter(None, ["/registry", plural, self.expect.namespace, self.expect.name])))
 

@@ -76,7 +76,7 @@ class NodeTestbed(Testbed):
         self.runtime.load_busybox(*platform.images())
         self.kubelet.start_kubelet()
         self.kubelet.start_proxy()
-        poll(self.ready, "the node Ready", 60)
+        poll(self.ready, "the node Ready")
         platform.apply(self, say)
 
     def condition(self, kind: str) -> str | None:

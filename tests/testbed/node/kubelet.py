@@ -46,7 +46,7 @@ class Kubelet:
         }
         self.machine.start("kubelet", [self.programs["kubelet"], *(f"--{k}={v}" for k, v in flags.items())])
         admin = Pair(self.pki.directory / "admin.crt", self.pki.directory / "admin.key")
-        self.supervisor.wait_ready("kubelet", Client(self.pki.certificate, admin).ok(f"{self.url}/healthz"), 60)
+        self.supervisor.wait_ready("kubelet", Client(self.pki.certificate, admin).ok(f"{self.url}/healthz"))
 
     def start_proxy(self) -> None:
         client = self.pki.sign("system:kube-proxy")

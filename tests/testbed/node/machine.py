@@ -114,7 +114,7 @@ def _start_first_process(supervisor: Supervisor) -> None:
         inner = children.read_text().split()
         return bool(inner) and "init.py" in Path(f"/proc/{inner[0]}/cmdline").read_text()
 
-    supervisor.wait_ready("machine", ready, 10)
+    supervisor.wait_ready("machine", ready)
     pid = int(children.read_text().split()[0])
     started = start_time(pid)
     assert started is not None

@@ -118,7 +118,7 @@ def apply(bed: NodeTestbed, say: Callable[[str], None]) -> None:
         bed.api.apply(obj)
     _scrape_kubelet(bed)
     bed.stack.rules("watchdog", [telemetry.WATCHDOG], telemetry.WATCHDOG_INTERVAL)
-    poll(lambda: available(bed), "the stack's pods available", 60)
+    poll(lambda: available(bed), "the stack's pods available")
     bed.stack.wait_firing("Watchdog")
     sample.write_config(bed)
     say(f"node {bed.node} is ready")

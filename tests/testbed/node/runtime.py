@@ -31,7 +31,7 @@ class Runtime:
         self._trust(registry)
         self._write("10-pods.conflist", "cni", json.dumps(_pod_network()))
         self.machine.start("containerd", ["containerd", "--config", self._config()])
-        self.machine.supervisor.wait_ready("containerd", self.answers, 30)
+        self.machine.supervisor.wait_ready("containerd", self.answers)
 
     def answers(self) -> bool:
         try:

@@ -37,7 +37,7 @@ def finished(csi: Csi, obj: Object) -> str:
         conditions = found["status"].get("conditions", []) if found else []
         return [c["type"] for c in conditions if c["status"] == "True" and c["type"] in ("Complete", "Failed")]
 
-    poll(lambda: bool(ends()), f"{obj['metadata']['name']} ended", 60)
+    poll(lambda: bool(ends()), f"{obj['metadata']['name']} ended")
     return ends()[0]
 
 
@@ -54,4 +54,4 @@ def test_a_job_finds_in_the_restored_volume_what_another_wrote(node_csi: Csi) ->
     assert finished(node_csi, job("read", "restored", '[ "$(cat /data/file)" = kept ]')) == "Complete"
     assert finished(node_csi, job("compare", "data", '[ "$(cat /data/file)" = kept ]')) == "Failed"
     api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
-    poll(lambda: api.get("Namespace", None, SPACE) is None, "its namespace gone", 60)
+    poll(lambda: api.get("Namespace", None, SPACE) is None, "its namespace gone")

@@ -87,7 +87,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_nothing_stays_of_a_machine_whose_owner_was_killed(home: Path) -> None:
     root = Path(__file__).parents[3]
     died = subprocess.run(
-        [sys.executable, "-c", CREATE_AND_DIE], cwd=root, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", CREATE_AND_DIE], cwd=root, capture_output=True, text=True, check=False, timeout=180
     )
     assert died.returncode == -9, died.stderr
     pid, netns = died.stdout.split()

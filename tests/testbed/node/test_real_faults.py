@@ -48,12 +48,12 @@ def test_a_stopped_kubelet_is_one_finding_more(node_testbed: NodeTestbed) -> Non
     before = {_key(f) for f in trial.run(node_testbed, FAULTS)["findings"]}
     node_testbed.stop_kubelet()
     try:
-        poll(lambda: not node_testbed.ready(), "the node noticed as lost", 60)
-        poll(lambda: _unready(node_testbed), "its pods marked", 60)
+        poll(lambda: not node_testbed.ready(), "the node noticed as lost")
+        poll(lambda: _unready(node_testbed), "its pods marked")
         found = trial.run(node_testbed, FAULTS)["findings"]
     finally:
         node_testbed.start_kubelet()
-        poll(node_testbed.ready, "the node ready again", 60)
+        poll(node_testbed.ready, "the node ready again")
     lost = [f for f in found if f["check"] == "node-not-ready"]
     assert [f["ref"]["name"] for f in lost] == [node_testbed.node]
     assert "Kubelet stopped posting node status" in str(lost[0])
@@ -76,8 +76,8 @@ def test_a_full_disk_is_the_finding_of_its_node(node_testbed: NodeTestbed) -> No
     free = int(node_testbed.machine.run("df", "-k", "--output=avail", "/var").split()[-1])
     node_testbed.machine.run("fallocate", "-l", f"{free * 97 // 100}K", "/var/lib/full")
     try:
-        poll(lambda: node_testbed.condition("DiskPressure") == "True", "disk pressure", 120)
-        poll(lambda: _refused(node_testbed), "an evicted pod's successor refused", 120)
+        poll(lambda: node_testbed.condition("DiskPressure") == "True", "disk pressure")
+        poll(lambda: _refused(node_testbed), "an evicted pod's successor refused")
         found = trial.run(node_testbed, FAULTS)["findings"]
     finally:
         node_testbed.machine.run("rm", "/var/lib/full")

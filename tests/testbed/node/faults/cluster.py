@@ -182,7 +182,7 @@ def webhook(namespace: str, policy: str = "Fail") -> Object:
 
 
 def _once_served(bed: NodeTestbed, namespace: str) -> None:
-    poll(lambda: ready()(bed, namespace), f"the pods of {namespace} ready", 60)
+    poll(lambda: ready()(bed, namespace), f"the pods of {namespace} ready")
     bed.api.apply(webhook(namespace))
     _once_refused(bed, namespace)
 
@@ -203,7 +203,7 @@ def _once_refused(bed: NodeTestbed, namespace: str, name: str = "api") -> None:
 
 
 def _upgrade(image: str, bed: NodeTestbed, namespace: str) -> None:
-    poll(lambda: ready(2)(bed, namespace), f"the old pods of {namespace} ready", 60)
+    poll(lambda: ready(2)(bed, namespace), f"the old pods of {namespace} ready")
     bed.api.apply(placed(app("api", container(image=image), replicas=2, progressDeadlineSeconds=15), namespace))
 
 

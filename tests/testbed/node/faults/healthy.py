@@ -59,7 +59,7 @@ def terminating(bed: NodeTestbed, namespace: str) -> bool:
 
 
 def _scale_down(bed: NodeTestbed, namespace: str) -> None:
-    poll(lambda: ready(2)(bed, namespace), f"the pods of {namespace} ready", 60)
+    poll(lambda: ready(2)(bed, namespace), f"the pods of {namespace} ready")
     bed.api.apply(placed(_draining(1), namespace))
 
 
@@ -78,7 +78,7 @@ def _roll(replicas: int, version: str) -> Object:
 
 
 def _roll_on(bed: NodeTestbed, namespace: str) -> None:
-    poll(lambda: ready(3)(bed, namespace), f"the pods of {namespace} ready", 60)
+    poll(lambda: ready(3)(bed, namespace), f"the pods of {namespace} ready")
     bed.api.apply(placed(_roll(3, "2"), namespace))
 
 
