@@ -64,6 +64,11 @@ def keys_of(resource_list: Mapping[str, Iterable[str]]) -> frozenset[Key]:
     return frozenset(found)
 
 
+def asks_for_all_data(spec: BackupSpec) -> bool:
+    """Whether each claim of a Backup of *spec* is to be snapshotted, and not only where Velero finds that it can."""
+    return bool(spec.snapshot_volumes or spec.snapshot_move_data)
+
+
 def bare_claims(contents: Contents, spec: BackupSpec, claims: Iterable[str]) -> list[str]:
     """ "shop/data: why" of each claim whose data should be held and is not.
 
@@ -71,7 +76,7 @@ def bare_claims(contents: Contents, spec: BackupSpec, claims: Iterable[str]) -> 
     """
     infos = {f"{each.pvc_namespace}/{each.pvc_name}": each for each in contents.volumes or ()}
     failed = {name: why_bare(each) for name, each in infos.items() if not each.skipped and not is_good(each)}
-    if contents.volumes is None or not (spec.snapshot_volumes or spec.snapshot_move_data):
+    if contents.volumes is None or not asks_for_all_data(spec):
         return [f"{name}: {why}" for name, why in sorted(failed.items())]
     for name in claims:
         info = infos.get(name)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from hubops.backup.velero.contents import Contents, bare_claims, keys_of
+from hubops.backup.velero.contents import Contents, asks_for_all_data, bare_claims, keys_of
 from hubops.backup.velero.inventory import Cluster, Inventory, still_there
 from hubops.backup.velero.judge import Seen
 from hubops.backup.velero.policy import leaves_out
@@ -45,7 +45,10 @@ def before(velero: VeleroClient, spec: BackupSpec, born_before: datetime | None 
         absent = scope.missing_namespaces()
         if policy := leaves_out(velero.cluster, velero.namespace, spec):
             return Before(absent_namespaces=absent, uncompared=policy)
-        return Before(cluster.inventory(scope), _claims(velero, scope), absent, born_before=born_before)
+        inventory = cluster.inventory(scope)
+        if inventory.unread and not any(inventory.objects.values()):
+            return Before(absent_namespaces=absent, uncompared=next(iter(inventory.unread.values())))
+        return Before(inventory, _claims(velero, scope), absent, born_before=born_before)
     except SourceError as error:
         return Before(uncompared=str(error))
 
@@ -108,7 +111,9 @@ def read(velero: VeleroClient, backup: Backup) -> Contents:
 
 
 def _claims(velero: VeleroClient, scope: Scope) -> dict[str, str]:
-    """The uid of each bound claim that is in *scope*."""
+    """The uid of each bound claim in *scope*, where the data of all of them is asked for."""
+    if not asks_for_all_data(scope.spec):
+        return {}
     sort = next((each for each in scope.sorts if each.resource == "persistentvolumeclaims"), None)
     if sort is None or not scope.takes_sort(sort):
         return {}
