@@ -123,7 +123,7 @@ def _translated(server: str) -> Iterator[None]:
         raise Retryable(f"{server} broke the connection off") from error
     except WebSocketException as error:
         raise Permanent(f"{server}: {inert(str(error), limit=200)}") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise failure(error, server) from error
 
 

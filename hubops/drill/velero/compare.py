@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from hubops.drill.velero import defaults, noise
 from hubops.drill.velero.fields import ABSENT, Field, differing
@@ -20,6 +21,7 @@ from hubops.model.backup import Difference
 from hubops.model.quantity import parse_quantity
 from hubops.model.text import inert
 
+_FIELDS = 200  # of one object that are told
 _AUTOSCALERS = "horizontalpodautoscalers.autoscaling"
 _SCALED = {"Deployment": "deployments.apps", "StatefulSet": "statefulsets.apps", "ReplicaSet": "replicasets.apps",
            "ReplicationController": "replicationcontrollers"}  # fmt: skip
@@ -54,10 +56,16 @@ def compare(
             result.differs(key, item, "is missing")
             continue
         try:
-            for each in _differing(key, noise.mapped(key, item, mapping), live, scaled=key in scaled):
-                result.differs(key, item, told(key.resource, each))
+            fields = list(
+                islice(_differing(key, noise.mapped(key, item, mapping), live, scaled=key in scaled), _FIELDS)
+            )
         except RecursionError:
             result.differs(key, item, "is nested too deeply to be compared")
+            continue
+        for each in fields:
+            result.differs(key, item, told(key.resource, each))
+        if len(fields) == _FIELDS:
+            result.differs(key, item, "differs in more fields than are counted")
     _judge_added(original, expected, restored, intended, result)
     for resource, name in sorted(intended.made):
         for namespace in mapping:

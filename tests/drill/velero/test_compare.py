@@ -277,6 +277,22 @@ def test_values_that_could_be_secret_are_never_told_and_others_are_bounded_and_i
     assert all(len(each) < 300 and each.isprintable() for each in said)
 
 
+def test_an_object_without_end_is_told_in_bounds() -> None:
+    original, live = application(), restored(application())
+    deep: Any = 1
+    for _ in range(5000):
+        deep = {"a": deep}
+    key = Key("configmaps", SHOP, "cart")
+    original[key]["data"] = {str(number): "a" for number in range(100_000)}
+    live[key]["data"] = {}
+    live[Key("widgets.example.com", SHOP, "w")]["spec"]["parts"] = deep
+    original[Key("widgets.example.com", SHOP, "w")]["spec"]["parts"] = {"a": copy.copy(deep)}
+    said = found(original, live)
+    assert len(said) == 202
+    assert said[200] == "ConfigMap shop/cart: differs in more fields than are counted"
+    assert said[201] == "Widget shop/w: is nested too deeply to be compared"
+
+
 # Properties.
 
 _VALUES = st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=3)
