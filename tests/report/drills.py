@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 
@@ -16,6 +18,8 @@ from hubops.model.backup import (
     VeleroBackupRecord,
     VolumeSnapshotRecord,
 )
+from hubops.model.gameday import Answer, GameDay, Note, Phase, Played
+from hubops.report.protocol import gameday, protocol
 
 BEGAN = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 _TAKEN = BEGAN - timedelta(hours=3)
@@ -96,3 +100,36 @@ VELERO = msgspec.structs.replace(
 DRILLS = {
     "etcd": ETCD, "etcd-differing": DIFFERING, "etcd-not-restored": NOT_RESTORED, "volumes": VOLUMES, "velero": VELERO,
 }  # fmt: skip
+
+_STEPS: tuple[tuple[str, Phase, Answer, int], ...] = (
+    ("Agree on what is practised", "prepare", "done", 10), ("The namespace is lost", "loss", "done", 1),
+    ("Notice it", "detect", "done", 9), ("Find the backup", "decide", "done", 5), ("Decide", "decide", "done", 3),
+    ("Restore it", "restore", "failed", 30), ("Look whether it is whole", "restore", "done", 12),
+    ("Tidy up and talk", "learn", "skipped", 0),
+)  # fmt: skip
+
+
+def _gameday() -> GameDay:
+    """A game day on which a first restore failed."""
+    at, steps = BEGAN, list[Played]()
+    for title, phase, answer, minutes in _STEPS:
+        began, at = at, at + timedelta(minutes=minutes)
+        notes = (Note(at - timedelta(minutes=1), HOSTILE if phase == "learn" else "who may decide?"),)
+        steps.append(
+            Played(title=title, phase=phase, answer=answer, began_at=began, ended_at=at,
+                   notes=notes if phase in ("decide", "learn") else ())
+        )  # fmt: skip
+    return GameDay(
+        id="gameday-lost-namespace-20260131T120000Z", scenario="lost-namespace", title="A namespace was deleted",
+        cluster="prod-eu", host="laptop", hubops_version="0.1.0", started_at=BEGAN, finished_at=at,
+        names={"namespace": "shop"}, kind="velero", promised=_PROMISED, backup="daily-1", rpo_s=4 * 3600,
+        steps=tuple(steps), step_began_at=at, actions=("an alert on namespaces that go; Bob, 1 August", HOSTILE),
+    )  # fmt: skip
+
+
+GAMEDAY = _gameday()
+#: Every protocol as it is written, by the form that is asked for.
+PROTOCOLS: dict[str, Callable[[str], str]] = {
+    **{name: partial(protocol, run) for name, run in DRILLS.items()},
+    "gameday": partial(gameday.protocol, GAMEDAY),
+}

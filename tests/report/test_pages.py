@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from hubops.model.backup import Run
-from hubops.report.protocol import protocol
-from tests.report.drills import DRILLS
+from tests.report.drills import PROTOCOLS
 from tests.testbed import build
 
 #: Each page in a frame of each width, and what its layout came to.
@@ -37,15 +35,17 @@ addEventListener("load", () => {
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What the browser made of each protocol, by "<drill> <width>"."""
-    frames = [_frame(f"{name} {width}", width, run) for name, run in DRILLS.items() for width in (360, 1440)]
+    """What the browser made of each protocol, by "<name> <width>"."""
+    frames = [
+        _frame(f"{name} {width}", width, write("html")) for name, write in PROTOCOLS.items() for width in (360, 1440)
+    ]
     folder = tmp_path_factory.mktemp("pages")
     (folder / "all.html").write_text(f"<!DOCTYPE html><body>{''.join(frames)}{_MEASURE}", encoding="utf-8")
     return _looked_at(folder / "all.html")
 
 
-def _frame(title: str, width: int, run: Run) -> str:
-    page = html.escape(protocol(run, "html"))
+def _frame(title: str, width: int, text: str) -> str:
+    page = html.escape(text)
     return f'<iframe title="{title}" width="{width}" height="900" srcdoc="{page}"></iframe>'
 
 
@@ -53,7 +53,7 @@ def _looked_at(page: Path) -> dict[str, dict[str, Any]]:
     chromium = build.debian_programs(print, ("chromium",))["chromium"]
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={page.parent}/profile"]
     done = subprocess.run(
-        [str(chromium), *flags, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=60, check=False
+        [str(chromium), *flags, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=180, check=False
     )
     said = re.search(r"SEEN(.*)SEEN", done.stdout, re.DOTALL)
     assert said, done.stderr
@@ -62,9 +62,9 @@ def _looked_at(page: Path) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("width", [360, 1440])
-@pytest.mark.parametrize("drill", DRILLS)
-def test_nothing_leaves_the_screen(seen: dict[str, dict[str, Any]], drill: str, width: int) -> None:
-    page = seen[f"{drill} {width}"]
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_nothing_leaves_the_screen(seen: dict[str, dict[str, Any]], name: str, width: int) -> None:
+    page = seen[f"{name} {width}"]
     assert page["width"] > width - 20
     assert page["wide"] <= page["width"]
     assert page["cut"] == []

@@ -19,23 +19,23 @@ from hubops.model.backup import CheckResult
 from hubops.report.document import FORMATS
 from hubops.report.document.wording import duration
 from hubops.report.protocol import protocol
-from tests.report.drills import DRILLS, ETCD, HOSTILE, VELERO, VOLUMES
+from tests.report.drills import DRILLS, ETCD, HOSTILE, PROTOCOLS, VELERO
 
 GOLDEN = Path(__file__).parent / "protocols"
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("drill", DRILLS)
-def test_golden(drill: str, form: str) -> None:
-    file = GOLDEN / f"{drill}.{FORMATS[form].suffix}"
-    text = protocol(DRILLS[drill], form)
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_golden(name: str, form: str) -> None:
+    file = GOLDEN / f"{name}.{FORMATS[form].suffix}"
+    text = PROTOCOLS[name](form)
     if os.environ.get("HUBOPS_UPDATE_GOLDEN"):
         file.write_text(text, encoding="utf-8")
     assert text == file.read_text(encoding="utf-8")
 
 
 def test_no_golden_file_is_left_behind() -> None:
-    expected = {f"{drill}.{form.suffix}" for drill in DRILLS for form in FORMATS.values()}
+    expected = {f"{name}.{form.suffix}" for name in PROTOCOLS for form in FORMATS.values()}
     assert {file.name for file in GOLDEN.iterdir()} == expected
 
 
@@ -98,24 +98,40 @@ def _rendered(markdown: str) -> _Page:
     return _Page(MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown))
 
 
-@pytest.mark.parametrize("drill", DRILLS)
-def test_both_say_the_same(drill: str) -> None:
-    assert _Page(protocol(DRILLS[drill], "html")).words == _rendered(protocol(DRILLS[drill])).words
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_both_say_the_same(name: str) -> None:
+    assert _Page(PROTOCOLS[name]("html")).words == _rendered(PROTOCOLS[name]("markdown")).words
 
 
-@pytest.mark.parametrize("drill", DRILLS)
-def test_the_page_loads_and_runs_nothing(drill: str) -> None:
-    page = _Page(protocol(DRILLS[drill], "html"))
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_the_page_loads_and_runs_nothing(name: str) -> None:
+    page = _Page(PROTOCOLS[name]("html"))
     assert not {"script", "link", "img", "iframe", "object", "a"} & page.tags
     assert not [name for name in page.attributes if name.startswith("on") or name in {"src", "href"}]
 
 
-def test_nobody_can_write_into_the_page() -> None:
+@pytest.mark.parametrize("name", ["volumes", "gameday"])
+def test_nobody_can_write_into_the_page(name: str) -> None:
     for form in FORMATS:
-        assert not re.search(r"[\x1b\u202e]", protocol(VOLUMES, form))
-    for page in (_Page(protocol(VOLUMES, "html")), _rendered(protocol(VOLUMES))):
+        assert not re.search(r"[\x1b\u202e]", PROTOCOLS[name](form))
+    for page in (_Page(PROTOCOLS[name]("html")), _rendered(PROTOCOLS[name]("markdown"))):
         assert "alert" in page.words
         assert not {"script", "a", "img"} & page.tags
+
+
+def test_a_game_day_tells_how_long_it_took_and_what_is_to_be_done() -> None:
+    said = PROTOCOLS["gameday"]("markdown")
+    for part in (
+        "A namespace was deleted: restored, with steps left open",
+        "| RTO: from the loss until it was restored | 59 min | 1 min | **MISSED** |",
+        "| RPO: age of the newest good backup at the loss | 4 h | 6 h | kept |",
+        "| to detect | 9 min |",
+        "| to decide | 8 min |",
+        "| to restore | 42 min |",
+        "| 12:58:00, loss + 0:47:00 | Restore it (restore) | **FAILED** | 30 min |",
+        "- An alert on namespaces that go; Bob, 1 August.",
+    ):
+        assert part in said
 
 
 @pytest.mark.parametrize(
