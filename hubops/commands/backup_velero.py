@@ -179,12 +179,15 @@ def coverage(every: bool, form: str, options: Options) -> int:
 
     config = options.config()
     asked = settings(config)
+    velero = client(config)
     with Steps() as steps:
-        found = covered(client(config), asked.within, asked.exclude, steps)
+        found = covered(velero, asked.within, asked.exclude, steps)
     if form == "json":
         print_json(found)
     else:
-        click.echo(coverage_text(found, now(client(config)), every), nl=False)
+        click.echo(coverage_text(found, now(velero), every), nl=False)
+    if found.unread_backups:
+        return Exit.UNKNOWN
     if not found.backups:
         return Exit.CRITICAL
     return Exit.WARNING if found.gaps else Exit.UNKNOWN if found.unread else Exit.OK

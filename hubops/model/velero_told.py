@@ -84,7 +84,11 @@ class ClaimCover(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
-    """`unread` says of which kinds, and of which backups, it is not known."""
+    """What is there now and was when the newest good backup began, and what of it some backup holds.
+
+    `unread` says of which kinds the cluster gave no list; `unread_backups` of which good backups it is not known what
+    they hold: with one of these, what seems to be in none may be in it.
+    """
 
     since: datetime
     backups: tuple[str, ...] = ()  # that were looked at, newest first
@@ -94,6 +98,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     claims: tuple[ClaimCover, ...] = ()
     too_young: int = 0  # objects that were made after the newest backup began
     unread: dict[str, str] = {}
+    unread_backups: dict[str, str] = {}
 
     @property
     def gaps(self) -> bool:

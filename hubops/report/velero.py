@@ -131,6 +131,8 @@ def _coverage(told: Coverage, now: datetime, every: bool) -> Iterator[str]:
     span = human_duration(now - told.since)
     if told.backups:
         yield f"Backups of the last {span} that were read: {', '.join(told.backups)}"
+    elif told.unread_backups:
+        yield f"No good backup of the last {span} could be read"
     else:
         yield f"There is no good backup of the last {span}: nothing is covered"
     yield from (f"  {name} is {phase}, and counts for nothing" for name, phase in told.not_good.items())
@@ -139,7 +141,9 @@ def _coverage(told: Coverage, now: datetime, every: bool) -> Iterator[str]:
     yield from _claims(told.claims, every)
     if told.too_young:
         yield f"Younger than the newest of these backups, and not looked at: {_count(told.too_young, 'object')}"
-    yield from _named("Not known", [f"{name}: {why}" for name, why in told.unread.items()])
+    yield from _named("Kinds that were not looked at", [f"{name}: {why}" for name, why in told.unread.items()])
+    unread = [f"{name}: {why}" for name, why in told.unread_backups.items()]
+    yield from _named("Backups that could not be read, and may hold what seems to be in none", unread)
 
 
 def _covers(title: str, covers: Sequence[Cover], every: bool) -> Iterator[str]:

@@ -6,9 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial
+
+import msgspec
 
 from hubops.backup.velero.contents import Contents, is_good
 from hubops.backup.velero.inventory import Cluster
@@ -47,10 +49,10 @@ def coverage(
     velero: VeleroClient, within: timedelta, exclude: Sequence[str], say: Callable[[str, str], None]
 ) -> Coverage:
     """What there is now, but for the namespaces *exclude*, and is in no Completed backup of the last *within*."""
-    since = datetime.now().astimezone() + velero.cluster.clock_offset() - within
+    since = datetime.now(UTC) + velero.cluster.clock_offset() - within
     lately = [each for each in velero.backups() if (began := each.status.start_timestamp) and began >= since]
     good = [each for each in lately if each.phase == "Completed"]
-    found = _Held()
+    found, unread_backups = _Held(), dict[str, str]()
     say("velero", "listing what the cluster has")
     wanted, unread, young = _wanted(Cluster(velero.cluster), exclude, good)
     claims = _claims(velero, exclude, good)
@@ -64,9 +66,12 @@ def coverage(
                 if isinstance(contents, Contents):
                     found.add(backup, contents)
                 else:
-                    unread[backup.name] = contents
-    return _told(wanted, found, claims, since=since, unread=unread, too_young=young,
-                 not_good={each.name: each.phase for each in lately if each.phase != "Completed"})  # fmt: skip
+                    unread_backups[backup.name] = contents
+    told = _told(wanted, found, claims, since)
+    not_good = {each.name: each.phase or "New" for each in lately if each.phase != "Completed"}
+    return msgspec.structs.replace(
+        told, not_good=not_good, too_young=young, unread=unread, unread_backups=unread_backups
+    )
 
 
 def _contents(velero: VeleroClient, backup: Backup) -> Contents | str:
@@ -133,10 +138,7 @@ def _claims(velero: VeleroClient, exclude: Sequence[str], good: Sequence[Backup]
     }
 
 
-def _told(
-    wanted: Mapping[Key, Sort], found: _Held, claims: Collection[str], *, since: datetime, unread: dict[str, str],
-    too_young: int, not_good: dict[str, str],
-) -> Coverage:  # fmt: skip
+def _told(wanted: Mapping[Key, Sort], found: _Held, claims: Collection[str], since: datetime) -> Coverage:
     namespaces: dict[str, list[Key]] = defaultdict(list)
     kinds: dict[str, list[Key]] = defaultdict(list)
     for each, sort in wanted.items():
@@ -149,12 +151,9 @@ def _told(
     return Coverage(
         since=since,
         backups=tuple(found.backups),
-        not_good=not_good,
         namespaces=tuple(_cover(name, keys, found.objects) for name, keys in sorted(namespaces.items())),
         cluster=tuple(_cover(name, keys, found.objects) for name, keys in sorted(kinds.items())),
         claims=tuple(_claim(each, found) for each in sorted(claims)),
-        too_young=too_young,
-        unread=unread,
     )
 
 

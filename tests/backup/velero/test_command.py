@@ -12,8 +12,13 @@ from hubops.errors import Exit
 from hubops.model.velero import Schedule
 from tests.backup.velero.world import World
 from tests.testbed.process import poll
+from tests.testbed.store_faults import Request, refuse
 
 Capture = pytest.CaptureFixture[str]
+
+
+def the_list(request: Request) -> bool:
+    return request.key.endswith("resource-list.json.gz")
 
 
 def test_a_backup_from_its_report_to_its_end(world: World, capsys: Capture) -> None:
@@ -87,6 +92,9 @@ def test_what_no_backup_holds(world: World, capsys: Capture) -> None:
     assert f"  {bare.space}: not covered, 0 of 11 objects" in out
     assert f"  {world.space}:" not in out
     assert f"  {world.space}: covered" in world.hubops(capsys, "coverage", "--all")[1]
+    with world.velero.faults.on("GetObject", refuse(403, "AccessDenied"), only=the_list):
+        code, out, _ = world.hubops(capsys, "coverage")
+    assert (code, "No good backup of the last 1d 2h could be read" in out) == (Exit.UNKNOWN, True)
     world.settings(exclude=[bare.space])
     assert bare.space not in world.hubops(capsys, "coverage")[1]
     bare.clear()
