@@ -18,7 +18,7 @@ from hubops.clients.retry import Deadline, OutOfTime
 from hubops.clients.velero import NotInstalled, VeleroClient
 from hubops.errors import ClusterUnreachable, Permanent, Retryable, SourceError
 from hubops.model.velero import Backup, Restore, Schedule
-from tests.testbed.api import Object
+from tests.testbed.api import Object, concurrently
 from tests.testbed.store_faults import Act, alter_answer, cut_answer, refuse, reset, shorten_answer
 from tests.testbed.velero import NAMESPACE, Velero
 
@@ -69,17 +69,15 @@ def test_lists_are_typed_and_the_newest_comes_first(velero: Velero, client: Vele
 
 
 def test_a_list_of_many_is_complete(velero: Velero, client: VeleroClient) -> None:
-    many = {f"many-{index:03d}" for index in range(300)}  # more than a page; the location that they name is not there
-    mark = {"labels": {"test.example.com/many": "yes"}}
-    for each in many:
-        velero.bed.api.call("POST", velero.bed.api.path("DeleteBackupRequest", NAMESPACE), {
-            "apiVersion": "velero.io/v1", "kind": "DeleteBackupRequest", "metadata": {"name": each, **mark},
-            "spec": {"backupName": each}, "status": {"phase": "Processed", "errors": ["\x1b[31mno"]},
-        })  # fmt: skip
-    found = [each for each in client.deletions() if each.name in many]
-    velero.bed.api.call(
-        "DELETE", velero.bed.api.path("DeleteBackupRequest", NAMESPACE), labelSelector="test.example.com/many"
+    api, many = velero.bed.api, {f"many-{index:03d}" for index in range(260)}  # more than a page
+    path, mark = api.path("DeleteBackupRequest", NAMESPACE), {"test.example.com/many": "yes"}
+    kind = {"apiVersion": "velero.io/v1", "kind": "DeleteBackupRequest"}
+    over = {"spec": {"backupName": "nobody"}, "status": {"phase": "Processed", "errors": ["\x1b[31mno"]}}
+    concurrently(
+        lambda each: api.call("POST", path, {**kind, "metadata": {"name": each, "labels": mark}, **over}), many
     )
+    found = [each for each in client.deletions() if each.name in many]
+    api.call("DELETE", path, labelSelector="test.example.com/many")
     assert {each.name for each in found} == many
     assert {each.status.errors for each in found} == {("\\x1b[31mno",)}, "inert"
 

@@ -12,6 +12,7 @@ What was seen of Velero 1.18.3 (test_velero.py shows most of it):
 - The server killed in the middle: the Backup or Restore stays InProgress while none runs. The next one marks it Failed
   as it starts (`failureReason: found a backup with status "InProgress" during the server starting, mark it as
   "Failed"`); nothing of the backup is in the store then, nor results.
+- Pods and Jobs that have completed are in a backup, and are not restored.
 - The store gone before: the location becomes Unavailable (with the store's words), and what is asked for then is
   FailedValidation with `validationErrors`, without a start. Gone during: Failed with `failureReason`, which names the
   store's URL but no credentials; the log may be in the store, results never are. A plugin that dies: Failed. Where the
@@ -31,6 +32,7 @@ What was seen of Velero 1.18.3 (test_velero.py shows most of it):
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 import signal
@@ -183,10 +185,12 @@ class Velero:
             return log.read()
 
     def kill_server(self) -> None:
-        """The server dies at once, as with its node; `start_server` brings it back."""
+        """The server dies at once, and its plugins with it, as with its node; `start_server` brings it back."""
         for process in self.run.state.processes:
             if process.name == _SERVER:
-                process.signal(signal.SIGKILL)
+                plugins = _children(process.pid)
+                for pid in (process.pid, *plugins):
+                    os.kill(pid, signal.SIGKILL)
         self.stop_server()
 
     def stop_server(self) -> None:
@@ -222,11 +226,20 @@ class Velero:
         return len(plugins)
 
     def wait_for_location(self, phase: str, name: str = LOCATION) -> None:
-        """Until the BackupStorageLocation is in *phase*: Available or Unavailable."""
+        """Until the BackupStorageLocation is in *phase*: Available or Unavailable.
+
+        The server looks at it every ten seconds, and at once when its spec changes.
+        """
+        path = self.bed.api.path("BackupStorageLocation", NAMESPACE, name)
+        frequencies = itertools.cycle(["2s"] * 10 + ["3s"] * 10)
 
         def reached() -> bool:
-            found = self.bed.api.get("BackupStorageLocation", NAMESPACE, name)
-            return bool(found) and (found or {}).get("status", {}).get("phase") == phase
+            found = self.bed.api.call("GET", path)
+            if found.get("status", {}).get("phase") == phase:
+                return True
+            spec = {"spec": {"validationFrequency": next(frequencies)}}
+            self.bed.api.call("PATCH", path, spec, "application/merge-patch+json")
+            return False
 
         try:
             poll(reached, f"BackupStorageLocation {name} {phase}", 60)
