@@ -32,10 +32,10 @@ that what runs becomes ready without anything of the outside. What it leaves out
 @click.command(epilog=EPILOG)
 @click.option("--backup", metavar="NAME",
               help="Restore this Backup.  [default: the newest Completed one that holds the namespaces]")  # fmt: skip
-@click.option("--namespace", "namespaces", multiple=True, metavar="PATTERN",
+@click.option("--namespace", "spaces", multiple=True, metavar="PATTERN",
               help="Restore these namespaces; repeatable.  [default: drill.velero.namespaces]")  # fmt: skip
 @with_options(ACCESS, CATALOG, OUTPUT)
-def command(options: Options, backup: str | None, namespaces: tuple[str, ...]) -> int:
+def command(options: Options, backup: str | None, spaces: tuple[str, ...]) -> int:
     """Restore a backup of Velero into scratch namespaces, compare every object, wait until what runs is ready.
 
     The scratch namespaces are closed for all traffic, and what would act outside is changed or left out: no
@@ -45,7 +45,7 @@ def command(options: Options, backup: str | None, namespaces: tuple[str, ...]) -
     """
     from hubops.commands.backup_round import run_kinds
 
-    return run_kinds("drill", options, {"velero": partial(take, backup=backup, namespaces=namespaces)})
+    return run_kinds("drill", options, {"velero": partial(take, backup=backup, namespaces=spaces)})
 
 
 def take(
