@@ -36,7 +36,7 @@ from hubops.drill.velero.objects import Key, Object
 from hubops.drill.velero.place import place
 from hubops.drill.velero.proof import Came, judged, run_of
 from hubops.drill.velero.removal import Left
-from hubops.drill.velero.restore import asked
+from hubops.drill.velero.restore import asked, server_version
 from hubops.drill.velero.restore import restored as restored_by_velero
 from hubops.drill.velero.scratch import MADE, Scratch
 from hubops.drill.velero.volumes import Volumes, taken_classes, volumes
@@ -161,6 +161,7 @@ class _Drill:
         came, concealer = self.came, Concealer()
         with self._step("find", "looking for the newest backup"):
             came.chosen = chosen = choose(self.cluster, self.velero, wanted)
+            came.version = server_version(self.velero)
             came.age = self.started + self.cluster.clock_offset() - chosen.newest_at
         with self._step("read", f"reading Backup {chosen.backup.name}"):
             came.original = self._contents(chosen, folder, concealer)

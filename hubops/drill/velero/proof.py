@@ -40,6 +40,7 @@ class Came:
     comparison: Comparison | None = None
     checks: Sequence[CheckResult] = ()  # of the site's own
     unread: tuple[str, ...] = ()  # kinds that may not be listed
+    version: str = ""  # of Velero's server
     network: str | None = None  # that enforces NetworkPolicies
     steps: dict[str, float] = field(default_factory=dict)
 
@@ -138,6 +139,7 @@ def _proof(came: Came, settings: VeleroDrillConfig) -> Proof:
         proven=tuple(_proven(came)),
         unproven=tuple(_unproven(came, settings)),
         checks=tuple(came.checks),
+        versions={"velero": came.version} if came.version else {},
     )
 
 

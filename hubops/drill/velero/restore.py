@@ -14,6 +14,7 @@ from hubops.config.backup import VeleroDrillConfig
 from hubops.drill.velero.scope import Scope
 from hubops.drill.velero.scratch import Scratch
 from hubops.errors import Permanent, SourceError
+from hubops.model.text import inert
 from hubops.model.velero import Restore, Results
 
 #: Warnings of objects that a controller puts into every namespace before Velero comes to them.
@@ -87,3 +88,15 @@ def _judged(velero: VeleroClient, restore: Restore, took: float) -> Restored:
     warnings = tuple(each for each in results.warnings.all if not _HARMLESS.search(each))
     items = status.progress.items_restored if status.progress else 0
     return Restored(restore, took, items, tuple(failed), warnings)
+
+
+def server_version(velero: VeleroClient) -> str:
+    """The tag of the image that Velero's Deployment runs, "v1.18.3"; empty where that is not known."""
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment"}
+    try:
+        live = velero.cluster.read(deployment | {"metadata": {"namespace": velero.namespace, "name": "velero"}})
+    except SourceError:
+        return ""
+    containers = live["spec"]["template"]["spec"]["containers"] if live else [{}]
+    image = str(containers[0].get("image", "")).partition("@")[0]
+    return inert(image.rpartition("/")[2].partition(":")[2], limit=60)

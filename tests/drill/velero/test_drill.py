@@ -156,7 +156,7 @@ def assert_is_proven(run: Run) -> None:
     assert run.proof
     assert run.velero
     assert (run.velero.name, run.velero.phase, run.velero.namespaces) == ("whole", "Completed", (_SPACE,))
-    assert run.proof.copy == "whole"
+    assert (run.proof.copy, run.proof.versions) == ("whole", {"velero": "v1.18.3"})
     assert run.proof.compared["objects"] > 50
     assert run.proof.differences_total == 0
     assert 0 < run.proof.rto_s < run.proof.steps["restore"] + run.proof.steps["workloads"] + 1
