@@ -95,7 +95,7 @@ class VeleroClient:
     def get(self, kind: type[K], name: str) -> K | None:
         """The Backup, Restore, Schedule, Location or Deletion of that name; None where there is none."""
         with _installed():
-            found = self.cluster.read(self._item(kind, name))
+            found = self.cluster.read(self._item(kind, name)) if name else None
         return _typed(found, kind) if found is not None else None
 
     # What is asked for
@@ -237,6 +237,8 @@ class VeleroClient:
             restore = self._there(Restore, name)
             name = restore.spec.backup_name
         backup = self._there(Backup, name)
+        if not backup.spec.storage_location:
+            raise Permanent(f"Backup {inert(name)} is in no storage location: no server has begun with it", status=404)
         location = self._there(Location, backup.spec.storage_location)
         insecure = location.spec.config.get("insecureSkipTLSVerify") in _TRUE
         return Trust(location.name, "" if insecure else self._authority(location), insecure)

@@ -42,6 +42,7 @@ _REFUSED_FOR = 5.0  # seconds after which a request that the server looked at an
 _PIECE = 2**16
 _SAID = 2**16  # bytes of an error's body
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
+_NO_STORE = frozenset({"NoSuchBucket", "ContainerNotFound"})
 _S3_ERROR = re.compile(r"<Code>([^<]*)</Code>(?:.*?<Message>([^<]*)</Message>)?", re.DOTALL)
 
 
@@ -161,6 +162,8 @@ class _Sink:
     def feed(self, piece: bytes) -> None:
         try:
             plain = self._gunzip.decompress(piece)
+            if self._gunzip.unused_data:
+                raise zlib.error("there is more behind its end")
         except zlib.error as error:
             raise Permanent(
                 f"{self.what}: it is damaged in the object store ({inert(str(error), limit=100)})"
@@ -206,13 +209,15 @@ def _unreachable(error: Exception, where: str, trust: Trust) -> SourceError:
 def _refusal(answer: requests.Response, where: str, what: str) -> SourceError:
     """An answer of the store as an error, in its own words but for those that repeat the request."""
     status = answer.status_code
-    if status == 404:
-        return Permanent(f"{what}: the object store does not have it", status=status)
     body = answer.raw.read(_SAID, decode_content=True).decode("utf-8", "replace")
     found = _S3_ERROR.search(body)
+    if status == 404 and not (found and found[1] in _NO_STORE):
+        return Permanent(f"{what}: the object store does not have it", status=status)
     said = ": ".join(each for each in found.groups() if each) if found else ""
     text = redact(inert(f"{where} answered {status}{f': {said}' if said else ''}", limit=500))
-    return Retryable(text) if status in _PASSING else Permanent(text, status=status)
+    if status in _PASSING:
+        return Retryable(text)
+    return Permanent(text, status=None if status == 404 else status)  # the file may well be in the store
 
 
 def _origin(url: str) -> str:

@@ -185,6 +185,8 @@ def test_without_a_server_nobody_waits_for_ever(velero: Velero, monkeypatch: pyt
             hasty.ended(Backup, mine, say=said.append)
         with pytest.raises(Permanent, match="no Velero server has answered the DownloadRequest within 1 s"):
             hasty.results(_the(hasty, "client"))
+        with pytest.raises(Permanent, match="is in no storage location"):
+            hasty.results(_the(hasty, mine))
         assert _requests(velero) == []
     assert "New: no server has begun with it" in said[0]
     assert velero.client.ended(Backup, mine, say=silent).phase == "Completed"
@@ -238,12 +240,14 @@ def test_what_is_larger_than_allowed_leaves_nothing(client: VeleroClient, backup
     [
         (refuse(403, "AccessDenied", "Request has expired"), "answered 403: AccessDenied: Request has expired"),
         (refuse(404, "NoSuchKey"), "the object store does not have it"),
+        (refuse(404, "NoSuchBucket"), "answered 404: NoSuchBucket"),
         (shorten_answer(), "it is cut off in the object store"),
         (alter_answer(), "it is damaged in the object store"),
+        (lambda exchange: exchange.pass_on(given=lambda whole: whole + b"more"), "there is more behind its end"),
         (refuse(200, "x"), "it is damaged in the object store"),
         (refuse(307, "TemporaryRedirect"), "answered 307: TemporaryRedirect"),
     ],
-    ids=["refused", "not there", "cut off", "damaged", "something else", "elsewhere"],
+    ids=["refused", "not there", "no store", "cut off", "damaged", "longer", "something else", "elsewhere"],
 )
 def test_a_file_is_whole_or_an_error_that_never_shows_its_url(
     velero: Velero, client: VeleroClient, backup: Backup, tmp_path: Path, act: Act, says: str
