@@ -71,6 +71,15 @@ POSTGRES = {
     "readinessProbe": {"exec": {"command": ["pg_isready", "-h", "/tmp"]}, "periodSeconds": 1},
     "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "usr", "mountPath": "/usr"}],
 }  # fmt: skip
+MARIADB = {
+    "name": "mariadb", "image": DATABASE, "command": ["sh", "-c",
+        "mkdir -p /run/mysqld && printf \"create database $MARIADB_DATABASE;\\nalter user root@localhost identified by "
+        "'$MARIADB_ROOT_PASSWORD';\\n\" > /data/begin && mariadb-install-db --force --user=root --datadir=/data/own "
+        "--auth-root-authentication-method=normal --skip-test-db && "
+        "exec mariadbd --user=root --datadir=/data/own --init-file=/data/begin --skip-networking"],
+    "readinessProbe": {"exec": {"command": ["test", "-S", "/run/mysqld/mysqld.sock"]}, "periodSeconds": 1},
+    "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "usr", "mountPath": "/usr"}],
+}  # fmt: skip
 #: A server that speaks TLS, with a certificate that nobody knows.
 TLS = {
     "name": "tls", "image": DATABASE, "command": ["sh", "-c",
@@ -85,27 +94,30 @@ TLS = {
 def cluster(node_testbed: NodeTestbed) -> Iterator[KubeWriter]:
     """What was restored: a web server, a database and a pod that is not ready, in a scratch namespace."""
     bed = node_testbed
-    build.debian_programs(lambda _: None, ("psql",))
+    build.debian_programs(lambda _: None, ("psql", "mariadbd"))
     database = max(Path("/usr/lib/postgresql").glob("*/bin/postgres")).parent
     links = {name: f"usr/{name}" for name in ("lib", "lib64")}
-    users = b"postgres:x:65534:65534::/tmp:/bin/sh\n"
+    users = b"root:x:0:0::/:/bin/sh\npostgres:x:65534:65534::/tmp:/bin/sh\n"
     root = images.layer({"etc/passwd": users}, {**links, "bin": "usr/bin"}, ("tmp", "data"))
-    path = f"PATH={database}:/usr/local/bin:/usr/bin:/bin"
+    path = f"PATH={database}:/usr/local/bin:/usr/bin:/usr/sbin:/bin"
     bed.runtime.load("postgres", [images.Image((DATABASE,), root, ("/bin/sleep", "infinity"), (path,))])
     scratch = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SCRATCH}}
     bed.api.apply(scratch)
     poll(lambda: bed.api.get("ServiceAccount", SCRATCH, "default") is not None, "the account")
     password = {"name": "POSTGRES_PASSWORD", "value": secrets.token_hex(16)}
+    root_password = {"name": "MARIADB_ROOT_PASSWORD", "value": secrets.token_hex(16)}
+    orders = {"name": "MARIADB_DATABASE", "value": "orders"}
     volumes = [{"name": "data", "emptyDir": {}}, {"name": "usr", "hostPath": {"path": "/usr"}}]
     for item in (
         pod("web", WEB), service("web", http=8080, echo=9000, nobody=7777),
         pod("db", POSTGRES | {"env": [*POSTGRES["env"], password]}, TLS, volumes=volumes,
             securityContext={"fsGroup": 65534}), service("db", tls=8443),
+        pod("maria", MARIADB | {"env": [root_password, orders]}, volumes=volumes),
         pod("slow", {"name": "slow", "image": BUSYBOX, "command": ["sleep", "infinity"],
                      "readinessProbe": {"exec": {"command": ["false"]}}}), service("slow", http=8080),
     ):  # fmt: skip
         bed.api.apply(item)
-    poll(lambda: all(ready(bed, name) for name in ("web", "db")), "web and db ready", 90)
+    poll(lambda: all(ready(bed, name) for name in ("web", "db", "maria")), "web, db and maria ready", 90)
     yield KubeWriter(KubernetesConfig(kubeconfig=str(bed.kubeconfig)), deadline=Deadline(300), environ={})
     bed.api.delete(scratch)
 
@@ -206,6 +218,13 @@ def test_a_statement_is_run_as_the_owner_whom_the_image_names(cluster: KubeWrite
     assert not wrong.passed
     assert 'relation "nothing" does not exist' in wrong.said
     assert "neither psql nor mysql" in checked(cluster, BRIEF, sql="select 1", pod="web").said
+
+
+def test_a_statement_is_run_by_mariadb_as_its_root(cluster: KubeWriter) -> None:
+    assert checked(cluster, sql="create table orders (id int); insert into orders values (7)", pod="maria").passed
+    passed = checked(cluster, sql="select sum(id), database() from orders", pod="maria", expect=r"^7\b")
+    assert (passed.passed, passed.said) == (True, "7 orders")
+    assert "ERROR 1146" in checked(cluster, BRIEF, sql="select 1 from nothing", pod="maria").said
 
 
 def test_a_run_that_is_over_has_no_results(node_testbed: NodeTestbed) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from hubops.config.backup import DrillCheck
 from hubops.drill.velero.checks import command, place
 
-#: The variables of the official images and of Bitnami's.
+#: The variables of the official images and of Bitnami's. Those of MySQL decide where both programs are there.
 _SCRIPT = """
-if command -v psql >/dev/null 2>&1; then
+mysql=$MYSQL_PWD$MYSQL_ROOT_PASSWORD$MYSQL_ROOT_PASSWORD_FILE$MARIADB_ROOT_PASSWORD$MARIADB_ROOT_PASSWORD_FILE
+if [ -z "$mysql" ] && command -v psql >/dev/null 2>&1; then
   : "${PGUSER:=${POSTGRES_USER:-${POSTGRESQL_USERNAME:-postgres}}}"
   : "${PGDATABASE:=${POSTGRES_DB:-${POSTGRESQL_DATABASE:-$PGUSER}}}"
   if [ -z "$PGPASSWORD" ]; then
