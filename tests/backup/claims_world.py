@@ -19,6 +19,7 @@ from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
 from hubops.config import Config, Duration, KubernetesConfig
 from hubops.config.backup import BackupConfig, DrillConfig, VolumeBackupConfig, VolumeDrillConfig
+from hubops.journal.entries import KINDS
 from hubops.journal.journal import Journal
 from hubops.model.backup import Run
 from tests.testbed import rights
@@ -159,6 +160,6 @@ class World:
         lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
         for name in (volumes.LOCK, "drill-volumes"):
             self.api.delete(lease | {"metadata": {"namespace": "hubops", "name": name}})
-        for kind in ("etcd", "volumes"):
+        for kind in KINDS:
             metadata = {"namespace": "hubops", "name": f"journal-{kind}"}
             self.api.delete({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})

@@ -17,7 +17,7 @@ ALL = Needs(alerts=True, silences=True, alertmanager_status=True)
 
 
 def read(url: str, needs: Needs) -> Part:
-    deadline = Deadline(10)
+    deadline = Deadline(60)
     transport = DirectTransport("alertmanager", EndpointConfig(url=url))
     alertmanager = Alertmanager(transport, timeout=5, deadline=deadline)
     return read_alertmanager(alertmanager, needs, deadline=deadline, progress=lambda _source, _done, _total: None)
@@ -56,7 +56,7 @@ def test_a_store_without_rules_gives_its_metrics_all_the_same() -> None:
     before = Part(read=("promql:up",), metrics={"up": ()})
     with Server(reply(404, "page not found")) as server:
         transport = DirectTransport("prometheus", EndpointConfig(url=server.url))
-        part = read_rules(Prometheus(transport, timeout=5, deadline=Deadline(10)), before)
+        part = read_rules(Prometheus(transport, timeout=5, deadline=Deadline(60)), before)
     assert part.read == before.read
     assert list(part.unread) == ["rules"]
     assert "404" in part.unread["rules"]
@@ -64,6 +64,6 @@ def test_a_store_without_rules_gives_its_metrics_all_the_same() -> None:
 
 def test_the_rules_of_a_real_server(prometheus_url: str) -> None:
     transport = DirectTransport("prometheus", EndpointConfig(url=prometheus_url))
-    part = read_rules(Prometheus(transport, timeout=5, deadline=Deadline(10)), Part())
+    part = read_rules(Prometheus(transport, timeout=5, deadline=Deadline(60)), Part())
     assert part.read == ("rules",)
     assert [group.name for group in part.rules] == ["hostile"]

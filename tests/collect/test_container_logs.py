@@ -113,7 +113,7 @@ class Api:
 
 
 def read(pods: Sequence[Pod], url: str | None, api: Api | None) -> Part:
-    deadline = Deadline(20)
+    deadline = Deadline(120)
     loki = Loki(DirectTransport("loki", EndpointConfig(url=url)), timeout=5, deadline=deadline) if url else None
     return read_container_logs(pods, AT, loki=loki, client=api, deadline=deadline, timeout=5, progress=lambda *_: None)
 

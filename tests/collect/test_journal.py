@@ -17,7 +17,7 @@ from hubops.collect.snapshot_file import load, save
 from hubops.config import Config, KubernetesConfig
 from hubops.config.backup import BackupConfig, EtcdBackupConfig, Objectives, VolumeBackupConfig
 from hubops.config.base import Duration
-from hubops.journal.entries import encode
+from hubops.journal.entries import KINDS, encode
 from hubops.journal.journal import Journal
 from hubops.model.backup import Kind, Promised, Recorded
 from hubops.model.snapshot import Needs, Snapshot
@@ -34,7 +34,7 @@ PROMISED: dict[Kind, Promised] = {
 @pytest.fixture
 def journal(writer: KubeWriter, tmp_path: Path) -> Journal:
     """Empty, whatever other tests have recorded."""
-    for kind in ("etcd", "volumes"):
+    for kind in KINDS:
         writer.delete(config_map(kind))
     return Journal(writer, tmp_path)
 
@@ -46,7 +46,7 @@ def config_map(kind: str, **fields: Any) -> dict[str, Any]:
 
 def client(bed: Testbed, kubeconfig: Path | None = None) -> KubeClient:
     config = KubernetesConfig(kubeconfig=str(kubeconfig or bed.kubeconfig))
-    return KubeClient(config, deadline=Deadline(20), environ={})
+    return KubeClient(config, deadline=Deadline(120), environ={})
 
 
 def test_what_is_recorded_and_what_is_promised(bare_testbed: Testbed, journal: Journal) -> None:
@@ -79,14 +79,14 @@ def test_a_round_carries_it_and_keeps_it_in_a_file(bare_testbed: Testbed, journa
     journal.record(run())
     config = Config(kubernetes=KubernetesConfig(kubeconfig=str(bare_testbed.kubeconfig)), backup=BACKUP)
     needs = Needs(kinds=frozenset({"namespaces"}), journal=True)
-    snapshot = collect(config, needs, client=client(bare_testbed), deadline=Deadline(20))
+    snapshot = collect(config, needs, client=client(bare_testbed), deadline=Deadline(120))
     assert {"journal", "namespaces"} <= {*snapshot.read}
     assert snapshot.sources[0].status == "ok"
     assert snapshot.journal == Recorded(runs=(run(),), configured=PROMISED)
     save(snapshot, tmp_path / "snapshot.gz")
     assert load(tmp_path / "snapshot.gz").journal == snapshot.journal
     without = collect(
-        config, Needs(kinds=frozenset({"namespaces"})), client=client(bare_testbed), deadline=Deadline(20)
+        config, Needs(kinds=frozenset({"namespaces"})), client=client(bare_testbed), deadline=Deadline(120)
     )
     assert "journal" not in without.read
 

@@ -346,7 +346,7 @@ def test_a_wrong_clock_of_this_machine_is_corrected(tmp_path: Path, ahead: timed
         contexts = [{"name": "prod", "context": {"cluster": "c", "user": "u"}}]
         kubeconfig.write_text(json.dumps({"current-context": "prod", "contexts": contexts, **cluster}))
         config = Config(kubernetes=KubernetesConfig(kubeconfig=str(kubeconfig)), loki=EndpointConfig(url=server.url))
-        deadline = Deadline(30)
+        deadline = Deadline(120)
         snapshot = collect(config, needs, client=KubeClient(config.kubernetes, deadline=deadline), deadline=deadline)
         (asked,) = (request for request in server.requests if request.path == "/loki/api/v1/query")
     now = datetime.now(UTC) + ahead

@@ -15,7 +15,7 @@ from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
 from hubops.config import KubernetesConfig
 from hubops.journal import config_map as config_map_module
-from hubops.journal.entries import KEPT, LABEL, encode
+from hubops.journal.entries import KEPT, KINDS, LABEL, encode
 from hubops.journal.journal import Journal
 from hubops.journal.spool import Spool
 from tests.backup.runs import run
@@ -31,7 +31,7 @@ def config_map(name: str = "journal-etcd", **fields: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def empty(writer: KubeWriter) -> None:
     """Whatever other tests have recorded there is gone."""
-    for kind in ("etcd", "volumes"):
+    for kind in KINDS:
         writer.delete(config_map(f"journal-{kind}"))
 
 
