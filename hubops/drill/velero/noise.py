@@ -18,7 +18,7 @@ _METADATA = frozenset({
 })  # fmt: skip
 _LABELS = frozenset({
     "velero.io/backup-name", "velero.io/restore-name", "velero.io/backup-uid", "velero.io/restore-uid",
-    "velero.io/volume-snapshot-name", "velero.io/must-include-additional-items",
+    "velero.io/volume-snapshot-name",
     "kubernetes.io/legacy-token-last-used", "kubernetes.io/legacy-token-invalid-since",
 })  # fmt: skip
 _ANNOTATIONS = frozenset({
