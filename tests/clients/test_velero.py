@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hubops.clients import velero_waiting
-from hubops.clients.kube.errors import AlreadyExists
+from hubops.clients.kube.errors import AlreadyExists, Conflict
 from hubops.clients.retry import Deadline, OutOfTime
 from hubops.clients.velero import NotInstalled, VeleroClient
 from hubops.errors import ClusterUnreachable, Permanent, Retryable, SourceError
@@ -110,13 +110,21 @@ def test_a_missing_namespace_is_an_error_of_its_results(velero: Velero, client: 
     assert client.resource_list(found) == {}
 
 
-def test_a_schedule_is_paused_and_goes_on(client: VeleroClient) -> None:
+def test_a_schedule_is_paused_and_goes_on(client: VeleroClient, monkeypatch: pytest.MonkeyPatch) -> None:
     mine = name()
     client.create_schedule(mine, {"schedule": "0 3 * * *", "template": {"includedNamespaces": [SOURCE]}})
     assert client.pause(mine, True).spec.paused
     found = client.pause(mine, False)
     assert (found.spec.paused, found.spec.schedule) == (False, "0 3 * * *")
     assert found.backup.included_namespaces == (SOURCE,)
+    stale = client.cluster.read(
+        {"apiVersion": "velero.io/v1", "kind": "Schedule", "metadata": {"namespace": NAMESPACE, "name": mine}}
+    )
+    client.pause(mine, True)
+    with monkeypatch.context() as late:
+        late.setattr(client.cluster, "read", lambda _: stale)
+        with pytest.raises(Conflict):
+            client.pause(mine, False)
     assert client.delete(found)
     assert client.get(Schedule, mine) is None
     with pytest.raises(Permanent, match="there is no Schedule"):
