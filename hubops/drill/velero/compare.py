@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 from hubops.drill.velero import defaults, noise
 from hubops.drill.velero.fields import ABSENT, Field, differing
@@ -94,8 +95,8 @@ def _scaled(
     found: set[Key] = set()
     for key, item in original.items():
         if key.resource == _AUTOSCALERS and key in restored:
-            target = _spec(item).get("scaleTargetRef") or {}
-            scaled = Key(_SCALED.get(str(target.get("kind")), ""), key.namespace, target.get("name", ""))
+            target = _map(_spec(item).get("scaleTargetRef"))
+            scaled = Key(_SCALED.get(str(target.get("kind")), ""), key.namespace, str(target.get("name")))
             if scaled in expected and _spec(expected[scaled]).get("replicas") == _spec(original[scaled]).get(
                 "replicas"
             ):
@@ -104,7 +105,12 @@ def _scaled(
 
 
 def _spec(item: Object) -> Object:
-    return dict(item.get("spec") or {})
+    return _map(item.get("spec"))
+
+
+def _map(value: Any) -> Object:
+    """*value*, where it is a map: a tarball may hold anything."""
+    return dict(value) if isinstance(value, Mapping) else {}
 
 
 def _differing(key: Key, was: Object, now: Object, *, scaled: bool) -> Iterator[Field]:

@@ -119,8 +119,9 @@ def _is_of_endpoints(key: Key, item: Mapping[str, Any], others: Mapping[Key, Map
 
 
 def _is_claim_of(claim: Key, owner: Key, item: Mapping[str, Any]) -> bool:
-    for template in _map(item, "spec").get("volumeClaimTemplates") or ():
-        prefix = f"{_map(template, 'metadata').get('name')}-{owner.name}-"
+    templates = _map(item, "spec").get("volumeClaimTemplates")
+    for template in templates if isinstance(templates, list) else ():
+        prefix = f"{_map({'of': template}, 'of', 'metadata').get('name')}-{owner.name}-"
         if claim.name.startswith(prefix) and claim.name.removeprefix(prefix).isdigit():
             return True
     return False

@@ -49,6 +49,17 @@ class _Entry(NamedTuple):
     size: int
 
 
+class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
+    """What everybody who reads an object relies upon."""
+
+    name: str = ""
+    namespace: str = ""
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    finalizers: tuple[str, ...] | None = None
+    owner_references: tuple[dict[str, Any], ...] | None = None
+
+
 def contents(
     path: Path, namespaces: Collection[str], concealer: Concealer, limits: Limits | None = None
 ) -> dict[Key, Object]:
@@ -97,8 +108,11 @@ def _object(key: Key, document: bytes) -> Object:
         item = msgspec.json.decode(document, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _foreign(f"holds what is no object of Kubernetes at {where}") from None
-    metadata = item.get("metadata")
-    if not isinstance(metadata, dict) or (metadata.get("namespace"), metadata.get("name")) != key[1:]:
+    try:
+        metadata = msgspec.convert(item.get("metadata"), _Metadata)
+    except msgspec.ValidationError:
+        raise _foreign(f"holds what is no object of Kubernetes at {where}") from None
+    if (metadata.namespace, metadata.name) != key[1:]:
         raise _foreign(f"holds another object than the path says at {where}")
     return item
 

@@ -309,6 +309,19 @@ def test_an_object_is_like_itself_whatever_is_in_it(spec: dict[str, Any], seed: 
     assert found(original, restored(original, seed)) == []
 
 
+@settings(max_examples=150)
+@given(chosen=st.sampled_from(sorted(application())), field=st.sampled_from(["spec", "data", "status", "subjects"]),
+       content=_JSON | st.dictionaries(st.sampled_from(["selector", "template", "ports", "volumes", "containers",
+       "volumeClaimTemplates", "scaleTargetRef", "tolerations", "replicas"]), _JSON))  # fmt: skip
+def test_whatever_a_tarball_holds_is_compared(chosen: Key, field: str, content: Any) -> None:
+    original, live = application(), restored(application())
+    original[chosen][field] = content
+    compare(original, live, MAPPING, NOTHING)
+    if chosen in live:
+        live[chosen][field] = content
+        compare(original, live, MAPPING, NOTHING)
+
+
 def leaves(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
     """Where in *value* something stands that is neither a list nor a map."""
     if isinstance(value, dict):
