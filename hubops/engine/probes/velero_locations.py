@@ -135,18 +135,18 @@ def _missing(namespace: str, name: str, writers: Sequence[Planned]) -> Hit:
 
 
 @probe(needs=(LOCATIONS, SCHEDULES, BACKUPS), uses=("deployments",), fields=_READ)
-def velero_server_down(view: View, *, silent: timedelta) -> Iterator[Hit]:
+def velero_server_down(view: View, *, silent: timedelta, scaled: timedelta) -> Iterator[Hit]:
     """Namespaces with Velero's resources in which no server works: for *silent* it has looked at no location.
 
     A server validates each location every minute and reads what is in it, unless it is told to do so more rarely or
-    never. A Deployment that is scaled to none needs no such wait.
+    never. Where its Deployment is scaled to none, *scaled* is long enough: it may be down for a moment on purpose.
     """
     velero = Resources(view)
     for namespace, locations in by_namespace(velero.locations).items():
         seen, rarest = _last_sign(velero, namespace, locations), _rarest(locations)
         if is_ahead(view, seen):
             velero.cannot(f"Velero in {namespace} last worked after this round: the clock of its machine is wrong")
-        elif _scaled_down(view, namespace):
+        elif _scaled_down(view, namespace) and pods.longer_than(view, seen, scaled):
             yield _down(view, namespace, "is scaled to 0 replicas", seen)
         elif rarest is not None and (late := _late(view, locations, seen, silent + rarest)):
             yield _down(view, namespace, late, seen)

@@ -17,7 +17,7 @@ from tests.testbed.process import poll
 from tests.testbed.velero import NAMESPACE, Velero
 
 _VELERO = ("velero-*", "backup-location-unavailable")
-#: What the tests make is seconds old, and the server's Deployment is empty.
+#: What the tests make is seconds old.
 _CONFIG = """\
 checks:
   namespace-not-covered: {with: {grace: 0s, named: 1000}}
