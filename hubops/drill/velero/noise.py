@@ -27,8 +27,9 @@ _ANNOTATIONS = frozenset({
     "endpoints.kubernetes.io/last-change-trigger-time", "pv.kubernetes.io/bind-completed",
     "pv.kubernetes.io/bound-by-controller", "volume.kubernetes.io/storage-provisioner",
     "volume.beta.kubernetes.io/storage-provisioner", "volume.kubernetes.io/selected-node",
-    "volume.kubernetes.io/storage-resizer", "autoscaling.alpha.kubernetes.io/conditions",
-    "autoscaling.alpha.kubernetes.io/current-metrics", "kubernetes.io/service-account.uid",
+    "volume.kubernetes.io/storage-resizer", "pv.kubernetes.io/migrated-to",
+    "autoscaling.alpha.kubernetes.io/conditions", "autoscaling.alpha.kubernetes.io/current-metrics",
+    "kubernetes.io/service-account.uid",
     "openshift.io/internal-registry-pull-secret-ref", "field.cattle.io/publicEndpoints", "cattle.io/timestamp",
     "cattle.io/status", "cloud.google.com/neg", "cloud.google.com/neg-status",
     # of `kubectl rollout restart`
