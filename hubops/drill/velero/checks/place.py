@@ -59,8 +59,8 @@ def port(place: Place, where: str) -> tuple[str, int]:
     live = place.cluster.read(bare)
     if live is None:
         raise NotPassed(f"there is no Service {service}")
-    names = [each.get("name", "") for each in live["spec"].get("ports") or ()
-             if wanted in (str(each["port"]), each.get("name"))]  # fmt: skip
+    ports = [each for each in live["spec"].get("ports") or () if each.get("protocol", "TCP") == "TCP"]
+    names = [each.get("name", "") for each in ports if wanted in (str(each["port"]), each.get("name"))]
     if not names:
         raise NotPassed(f"the Service {service} has no port {wanted}")
     slices = place.cluster.find(
