@@ -8,6 +8,7 @@ import subprocess
 from hubops.errors import Exit
 from tests.backup.claims_world import hears
 from tests.backup.velero.world import World, record
+from tests.testbed.process import poll
 from tests.testbed.store_faults import Request, hang, refuse
 
 
@@ -97,3 +98,24 @@ def test_what_a_killed_or_ended_hubops_asked_for_is_waited_for_by_the_next_one(w
     [run] = [each for each in world.journal.runs("velero") if each.id not in {*known, run.id}]
     assert record(run).name == left
     assert code == (Exit.OK if run.outcome == "succeeded" else Exit.CRITICAL), said
+
+
+def test_a_hook_that_fails(world: World) -> None:
+    """No kubelet runs the pods here: nothing can be executed in them."""
+    hook = "pre.hook.backup.velero.io"
+    pod = {
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "namespace": world.space, "name": "web",
+            "annotations": {f"{hook}/command": '["flush"]', f"{hook}/on-error": "Continue", f"{hook}/timeout": "1s"},
+        },
+        "spec": {"containers": [{"name": "web", "image": "registry.example.com/web:1"}]},
+    }  # fmt: skip
+    world.api.apply(pod)
+    poll(
+        lambda: (world.api.get("Pod", world.space, "web") or {})["status"].get("phase") == "Running", "the pod running"
+    )
+    run = world.take()
+    assert (record(run).hooks, record(run).hooks_failed) == (1, 1)
+    assert run.outcome == "partial"
+    assert "1 of its 1 hooks failed" in str(run.reason)
