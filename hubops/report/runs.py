@@ -58,6 +58,8 @@ def about(run: Run) -> str:
 
 
 def _velero(record: VeleroBackupRecord) -> str:
+    if not record.name:
+        return ""
     volumes = f", {_count(record.volumes, 'volume')}" if record.volumes else ""
     unsure = "" if record.expected is not None and not record.not_compared else ", not all of it compared"
     within = _count(record.namespaces_total, "namespace")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from hubops.model.backup import Run
-from hubops.model.velero import Backup, Restore
+from hubops.model.velero import Backup, BackupSpec, Restore
 
 
 def kept_for(backup: Backup, every: Sequence[Backup], runs: Iterable[Run]) -> str:
@@ -13,15 +15,27 @@ def kept_for(backup: Backup, every: Sequence[Backup], runs: Iterable[Run]) -> st
 
     *every* are all Backups, newest first; *runs* all of the journal, newest first.
     """
-    good = [each for each in every if each.phase == "Completed"]
+    good = [each for each in every if each.phase == "Completed" and _is_alike(each, backup)]
     known = [run for run in runs if run.kind == "velero"]
     judged = {run.velero.uid: run.outcome for run in reversed(known) if run.velero and run.action == "backup"}
     newest = next((each for each in good if judged.get(each.metadata.uid, "succeeded") == "succeeded"), None)
     if newest and newest.metadata.uid == backup.metadata.uid:
-        return f"{backup.name} is the newest good backup"
+        of = f"Schedule {backup.schedule}" if backup.schedule else "what it is of"
+        return f"{backup.name} is the newest good backup of {of}"
     if (proven := _newest_proven(known)) and proven in (backup.metadata.uid, backup.name):
         return f"{backup.name} is the newest backup that a drill has restored without a difference"
     return ""
+
+
+def _is_alike(one: Backup, other: Backup) -> bool:
+    """Whether both were to hold the same: a newer one of less takes nobody's place."""
+    if one.schedule or other.schedule:
+        return one.schedule == other.schedule
+    return _scope(one.spec) == _scope(other.spec)
+
+
+def _scope(spec: BackupSpec) -> BackupSpec:
+    return msgspec.structs.replace(spec, ttl="", storage_location="")
 
 
 def _newest_proven(runs: Iterable[Run]) -> str:

@@ -195,7 +195,7 @@ class _Backup:
 
     def record(self) -> Run:
         """What has happened, as it is kept in the journal."""
-        if self.found is None and self.under_way is not None:
+        if self.found is None and (self.under_way is not None or self.narrowed):
             self.found = _unjudged(self.under_way, self.narrowed)
         offset = self.velero.cluster.clock_offset()
         began = min(self.started, self.asked_at - offset) if self.asked_at else self.started
@@ -205,7 +205,10 @@ class _Backup:
         return kept(self.journal, run, self.say.over)
 
 
-def _unjudged(backup: Backup, narrowed: bool) -> VeleroBackupRecord:
+def _unjudged(backup: Backup | None, narrowed: bool) -> VeleroBackupRecord:
+    """A Backup of which no more is known; without a name where it did not come that far."""
+    if backup is None:
+        return VeleroBackupRecord(name="", uid="", phase="", narrowed=narrowed)
     return VeleroBackupRecord(
         name=backup.name, uid=backup.metadata.uid, schedule=backup.schedule, phase=backup.phase, narrowed=narrowed
     )

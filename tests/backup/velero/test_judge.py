@@ -112,7 +112,9 @@ def test_the_last_good_and_the_last_proven_backup_are_kept() -> None:
         run("velero", outcome="partial", velero=record_of(seen(backup=lacking))),
         run("velero", outcome="succeeded", velero=record_of(seen(backup=newest))),
     ]
-    assert kept_for(newest, every, judged) == "a is the newest good backup"
+    assert kept_for(newest, every, judged) == "a is the newest good backup of what it is of"
+    less = msgspec.structs.replace(backup("less", ago=0), spec=BackupSpec(included_namespaces=("shop",)))
+    assert kept_for(newest, [less, *every], judged)
     assert "newest good" in kept_for(lacking, every, [])
     proof = Proof(copy=older.name, taken_at=NOON, rpo_s=1, rto_s=1)
     drilled = [*judged, run("velero", "drill", velero=record_of(seen(backup=older)), proof=proof)]

@@ -150,7 +150,7 @@ def test_a_template_with_labels_and_kinds_is_followed(world: World, selector: di
     finally:
         world.client.delete(schedule)
     run = world.take(schedule=world.space)
-    assert run.outcome == "failed"
+    assert (run.outcome, run.narrowed, about(run)) == ("failed", True, "")
     assert f"there is no Schedule {world.space}" in str(run.reason)
 
 
@@ -159,7 +159,7 @@ def test_a_namespace_that_is_not_there(world: World) -> None:
     assert run.outcome == "partial"
     assert "its spec names what is not there: namespace absent" in str(run.reason)
     run = world.take(namespaces=("absent-*",))
-    assert (run.outcome, record(run).items) == ("failed", 0)
+    assert (run.outcome, record(run).phase, record(run).items) == ("failed", "Completed", 0)
     assert "is empty" in str(run.reason)
 
 
