@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from hubops.backup.velero.take import take
 from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
@@ -128,8 +126,8 @@ def test_cluster_scoped_objects_are_compared_where_they_are_asked_for(world: Wor
     assert all_of_them.missing == ()
 
 
-@pytest.mark.parametrize("selector", [{"tier": "web"}])
-def test_a_template_with_labels_and_kinds_is_followed(world: World, selector: dict[str, str]) -> None:
+def test_a_template_with_labels_and_kinds_is_followed(world: World) -> None:
+    selector = {"tier": "web"}
     world.api.apply(world.map("web", **selector))
     template = {
         "includedNamespaces": [world.space], "labelSelector": {"matchLabels": selector},
@@ -175,6 +173,11 @@ def test_what_velero_refuses(world: World) -> None:
     assert "excludes list cannot contain an item in the includes list" in str(run.reason)
 
 
+def phase_of(world: World, claim: str) -> str:
+    found = world.api.get("PersistentVolumeClaim", world.space, claim) or {}
+    return str(found.get("status", {}).get("phase"))
+
+
 def test_a_claim_whose_volume_nothing_can_snapshot(world: World) -> None:
     """Velero completes such a backup."""
     claim = f"{world.space}-static"
@@ -193,8 +196,7 @@ def test_a_claim_whose_volume_nothing_can_snapshot(world: World) -> None:
         },
     }  # fmt: skip
     world.api.apply(pvc)
-    bound = lambda: (world.api.get("PersistentVolumeClaim", world.space, "static") or {})["status"]["phase"] == "Bound"  # noqa: E731
-    poll(bound, "the claim bound", 20)
+    poll(lambda: phase_of(world, "static") == "Bound", "the claim bound", 60)
     run = world.take(volumes=True)
     found = record(run)
     assert (run.outcome, found.phase, found.volumes_missing) == ("partial", "Completed", (f"{world.space}/static",))
