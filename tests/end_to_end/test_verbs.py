@@ -82,7 +82,7 @@ def test_demo(offline: Program) -> None:
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help(offline: Program, flag: str) -> None:
     for words in [(), *((verb,) for verb in VERBS), ("snapshot", "save")]:
-        done = offline(*words, flag)
+        done = offline.here(*words, flag)
         assert (done.code, done.err) == (0, ""), words
         assert done.out.startswith("Usage: hubops"), words
         assert [line for line in done.out.splitlines() if cell_len(line) > 80] == [], words
