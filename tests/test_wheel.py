@@ -58,6 +58,8 @@ def test_the_wheel_is_what_runs_and_carries_its_content(installed: Path, tmp_pat
     shown = run(installed, "runbook", "pod-crash-looping", "--for", "Deployment/shop/cart", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert "shop" in shown.stdout
+    played = run(installed, "drill", "gameday", cwd=tmp_path)
+    assert "lost-namespace: " in played.stdout, played.stderr
 
 
 def test_every_module_finds_what_it_imports(installed: Path, tmp_path: Path) -> None:

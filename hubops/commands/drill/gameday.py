@@ -102,7 +102,7 @@ def _walk(
             day = walk.noted(day, click.prompt("Note"), clock())
             recorded.keep(day)
         if answer == "q":
-            click.echo(f"It goes on with: hubops drill gameday {day.scenario}")
+            click.echo("It is kept; the same command goes on.")
             return Exit.INTERRUPTED
         day = walk.answered(day, step, _ANSWERS[answer], clock(), runs)
         recorded.keep(day)

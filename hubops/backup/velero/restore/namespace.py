@@ -70,7 +70,29 @@ def look(site: Site) -> Step:
     )  # fmt: skip
 
 
+def _names(site: Site) -> list[str]:
+    """The commands that free the names of volumes that are in the way; their disks stay."""
+    retain = {"spec": {"persistentVolumeReclaimPolicy": "Retain"}}
+    found = []
+    for each in site.in_the_way:
+        written = kubectl(None, "get", "persistentvolume", each.name, "-o", "yaml")
+        found += [
+            patch(None, "persistentvolume", each.name, retain),
+            f"{written} > {shlex.quote(f'{each.name}.before.yaml')}",
+            kubectl(None, "delete", "persistentvolume", each.name),
+        ]
+    return found
+
+
 def _anew(site: Site, mark: str) -> Iterator[Step]:
+    if site.in_the_way:
+        yield Step(
+            title="Free the names of the old volumes",
+            on=ON,
+            why="Velero makes them anew from their provider's snapshots, under the same names. The old disks stay.",
+            commands=tuple(_names(site)),
+            check="They are gone from the cluster; the files hold what leads to their disks.",
+        )
     spec = {"backupName": site.held.backup.name, "includedNamespaces": [site.namespace]}
     yield Step(
         title="Restore the namespace",
@@ -152,7 +174,7 @@ def _claims(site: Site, mark: str) -> Step:
         on=ON,
         why="Velero never writes into a volume that is there: the claims are made anew. The old volumes stay, as "
         "Released. Leave this step out where no data was lost.",
-        commands=(*removed, *asked("Restore", site.server, f"{site.namespace}-volumes-{mark}", spec),
+        commands=(*removed, *_names(site), *asked("Restore", site.server, f"{site.namespace}-volumes-{mark}", spec),
                   kubectl(site.namespace, "get", "persistentvolumeclaims")),
         check="Deleting a claim waits until no pod uses it. Afterwards " + ", ".join(filled)
         + " are Bound, or Pending with WaitForFirstConsumer until a pod uses them. " + AFTERWARDS,

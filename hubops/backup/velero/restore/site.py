@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from hubops.model.velero import Backup
 
 #: Backups that are looked into before it is said that none holds the namespace.
 _LOOKED_INTO = 40
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _RESTORABLE = ("Completed", "PartiallyFailed")
 #: Kinds whose pods are stopped and awaited by their number of replicas.
 _SCALED = {"Deployment": "apps/v1/Deployment", "StatefulSet": "apps/v1/StatefulSet"}
@@ -98,12 +100,22 @@ class Site:
         methods = (self.held.data or {}).items()
         return any(each.startswith(f"{self.namespace}/") and how == "PodVolumeBackup" for each, how in methods)
 
+    @property
+    def in_the_way(self) -> tuple[Volume, ...]:
+        """Volumes that the backup holds as snapshots of their provider: Velero makes them anew under their own names,
+        and waits in vain while one that is retained has the name.
+        """
+        data = self.held.data or {}
+        return tuple(each for each in self.volumes if data.get(f"{self.namespace}/{each.claim}") == "NativeSnapshot")
+
 
 def read(cluster: KubeWriter, velero: VeleroClient, namespace: str, wanted: str | None) -> Site:
     """What can be restored of *namespace*, from the backup *wanted*, by default from the newest that is good for it.
 
     Raises UsageError where there is none, SourceError where cluster or store do not tell.
     """
+    if not _NAME.fullmatch(namespace):
+        raise UsageError(f"{namespace!r} is no name of a namespace")
     held = _named(velero, namespace, wanted) if wanted else _newest(velero, namespace)
     newer = [each.name for each in restorable(velero) if _later(each, held)] if not wanted else []
     live = cluster.has({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
