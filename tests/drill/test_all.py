@@ -12,7 +12,7 @@ import pytest
 from tests.backup.test_backup_command import clear
 from tests.drill.world import RESTORING, path_of
 from tests.end_to_end.program import Done, Program
-from tests.testbed.api import load
+from tests.testbed.api import Object, load
 from tests.testbed.bed import Testbed
 
 DEPLOYED = Path(__file__).parents[2] / "deploy" / "backup"
@@ -118,12 +118,22 @@ def test_without_a_backup_it_is_said_what_to_write(bare_testbed: Testbed, tmp_pa
     done.only_says("hubops.yaml has no backup.etcd")
 
 
-def test_with_the_rights_of_the_cronjob_it_is_decided_what_is_due(bare_testbed: Testbed, tmp_path: Path) -> None:
-    """deploy/backup/drill-cronjob.yaml, after volumes-cronjob.yaml: the API server takes it, and its pods."""
+@pytest.fixture
+def deployed(bare_testbed: Testbed) -> Iterator[list[Object]]:
+    """deploy/backup/drill-cronjob.yaml, after volumes-cronjob.yaml, as the API server takes it."""
     items = [item for name in ("volumes", "drill") for item in load(DEPLOYED / f"{name}-cronjob.yaml")]
     for item in items:
         bare_testbed.api.apply(item)
-    named = {(each["kind"], each["metadata"]["name"]): each for each in items}
+    yield items
+    for item in items:
+        if item["kind"] != "Namespace":
+            bare_testbed.api.delete(item)
+
+
+def test_with_the_rights_of_the_cronjob_it_is_decided_what_is_due(
+    deployed: list[Object], bare_testbed: Testbed, tmp_path: Path
+) -> None:
+    named = {(each["kind"], each["metadata"]["name"]): each for each in deployed}
     spec = named["CronJob", "drills"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
     space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "drills-admitted", "labels": restricted}}
@@ -132,9 +142,7 @@ def test_with_the_rights_of_the_cronjob_it_is_decided_what_is_due(bare_testbed: 
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one", "namespace": "drills-admitted"}, "spec": spec}
     bare_testbed.api.call("POST", bare_testbed.api.path("Pod", "drills-admitted"), pod, dryRun="All")
 
-    (settings,) = (
-        each for each in items if each["metadata"]["name"] == "hubops-drills" and each["kind"] == "ConfigMap"
-    )
+    settings = named["ConfigMap", "hubops-drills"]
     (tmp_path / "hubops.yaml").write_text(settings["data"]["hubops.yaml"].replace("/tmp/hubops", f"{tmp_path}/hubops"))
     hubops = Program(tmp_path, bare_testbed.kubeconfig)
     done = hubops("drill", "all", "--due", "--as", "system:serviceaccount:hubops:drills")
