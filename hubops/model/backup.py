@@ -132,7 +132,7 @@ class VeleroBackupRecord(msgspec.Struct, frozen=True, kw_only=True):
     expected: int | None = None  # objects that the cluster had of what it was to hold; None: not compared
     missing: tuple[str, ...] = ()  # of those, the first that it does not hold: "Deployment shop/cart"
     missing_total: int = 0
-    not_compared: tuple[str, ...] = ()  # kinds of which the cluster gave no list: "secrets"
+    not_compared: tuple[str, ...] = ()  # kinds of which the cluster gave no list: "secrets"; or why nothing was
     hooks: int = 0  # that Velero tried
     hooks_failed: int = 0
     volumes: int = 0  # that it holds: snapshots, moved data, files of pods

@@ -25,7 +25,8 @@ _RAN = frozenset({"Completed", "PartiallyFailed"})
 
 @dataclass(frozen=True)
 class Before:
-    """What the cluster had of a Backup's scope at one time. `uncompared` says why that is not known.
+    """What the cluster had of a Backup's scope at one time. `uncompared` says why that is not known, `filtered` why
+    Velero alone can know what of it is to be held.
 
     With `born_before`, what is younger is not looked at: the list was made later than the Backup.
     """
@@ -34,6 +35,7 @@ class Before:
     claims: dict[str, str] = field(default_factory=dict)  # the uid of each bound claim of it
     absent_namespaces: Sequence[str] = ()
     uncompared: str = ""
+    filtered: str = ""
     born_before: datetime | None = None
 
 
@@ -44,7 +46,7 @@ def before(velero: VeleroClient, spec: BackupSpec, born_before: datetime | None 
         scope = cluster.scope(spec)
         absent = scope.missing_namespaces()
         if policy := leaves_out(velero.cluster, velero.namespace, spec):
-            return Before(absent_namespaces=absent, uncompared=policy)
+            return Before(absent_namespaces=absent, filtered=policy)
         inventory = cluster.inventory(scope)
         if inventory.unread and not any(inventory.objects.values()):
             return Before(absent_namespaces=absent, uncompared=next(iter(inventory.unread.values())))
@@ -61,7 +63,7 @@ def seen(velero: VeleroClient, backup: Backup, then: Before, *, narrowed: bool =
         contents, unreadable = None, str(error)
     plain = Seen(
         backup=backup, contents=contents, unreadable=unreadable, absent_namespaces=then.absent_namespaces,
-        uncompared=then.uncompared, narrowed=narrowed,
+        uncompared=then.uncompared, not_compared=(then.filtered,) if then.filtered else (), narrowed=narrowed,
     )  # fmt: skip
     if contents is None or then.inventory is None or backup.phase not in _RAN:
         return plain

@@ -22,6 +22,7 @@ from hubops.backup.velero.look import Before
 from hubops.backup.velero.record import recorded, run_id
 from hubops.backup.velero.request import RUN, SAME, Wanted
 from hubops.clients.kube import lease
+from hubops.clients.kube.errors import AlreadyExists
 from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline, OutOfTime
 from hubops.clients.velero import MANAGED, VeleroClient
@@ -157,15 +158,21 @@ class _Backup:
     def _before(self, wanted: Wanted, born_before: datetime | None = None) -> Before:
         self.say(NAME, "listing what the cluster has")
         then = look.before(self.velero, wanted.typed, born_before)
-        if then.uncompared:
-            self.say.over(NAME, f"it cannot be compared with the cluster: {then.uncompared}")
+        if why := then.uncompared or then.filtered:
+            self.say.over(NAME, f"it cannot be compared with the cluster: {why}")
         for name, why in (then.inventory.unread if then.inventory else {}).items():
             self.say.over(name, f"not compared: {why}")
         return then
 
     def _ask(self, wanted: Wanted) -> Backup:
         self.say(NAME, f"asking for {wanted.name}")
-        return self.velero.create_backup(wanted.name, wanted.spec, {**wanted.labels, RUN: self.id.lower()})
+        labels = {**wanted.labels, RUN: self.id.lower()}
+        try:
+            return self.velero.create_backup(wanted.name, wanted.spec, labels)
+        except AlreadyExists:
+            # Velero names its own of a Schedule in the same way: one was made in this very second.
+            name = f"{wanted.name}-{self.started.microsecond:06d}"
+            return self.velero.create_backup(name, wanted.spec, labels)
 
     def _ended(self, backup: Backup) -> Backup:
         self.under_way = backup

@@ -80,6 +80,8 @@ def test_what_no_backup_holds(world: World, capsys: Capture) -> None:
     bare.make()
     kind = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": "example.com/none"}
     world.api.apply({**kind, "metadata": {"name": bare.space}})
+    made = int(time.time())
+    poll(lambda: int(time.time()) > made, "the next second: what is made in that of a backup is younger", every=0.05)
     world.settings()
     began = time.monotonic()
     assert world.hubops(capsys)[0] == Exit.OK

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hubops.backup.velero.take import take
+from hubops.backup.velero.take import _Backup, take
 from hubops.clients.kube.writer import KubeWriter
 from hubops.clients.retry import Deadline
 from hubops.config import Duration
@@ -152,6 +154,29 @@ def test_a_template_with_labels_and_kinds_is_followed(world: World) -> None:
     assert f"there is no Schedule {world.space}" in str(run.reason)
 
 
+def test_a_policy_that_leaves_out_objects_is_velero_s_alone(world: World) -> None:
+    policy = {"version": "v1", "includeExcludePolicy": {"excludedNamespaceScopedResources": ["configmaps"]}}
+    reference = {"kind": "configmap", "name": world.space}
+    template = {
+        "includedNamespaces": [world.space],
+        "snapshotVolumes": False,
+        "resourcePolicy": reference,
+        "ttl": "720h",
+    }
+    stored = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "velero", "name": world.space}}
+    world.api.apply({**stored, "data": {"policy.yaml": json.dumps(policy)}})
+    spec = {"schedule": "0 3 1 1 *", "template": template, "paused": True}
+    schedule = world.client.create_schedule(world.space, spec)
+    try:
+        run = world.take(schedule=world.space)
+    finally:
+        world.client.delete(schedule)
+        world.api.delete(stored)
+    assert (run.outcome, record(run).expected) == ("succeeded", None), run.reason
+    assert "leaves out objects by includeExcludePolicy" in record(run).not_compared[0]
+    assert about(run).endswith(", not all of it compared")
+
+
 def test_a_namespace_that_is_not_there(world: World) -> None:
     run = world.take(namespaces=(world.space, "absent"))
     assert run.outcome == "partial"
@@ -159,6 +184,18 @@ def test_a_namespace_that_is_not_there(world: World) -> None:
     run = world.take(namespaces=("absent-*",))
     assert (run.outcome, record(run).phase, record(run).items) == ("failed", "Completed", 0)
     assert "is empty" in str(run.reason)
+
+
+def test_another_backup_of_the_same_second_has_that_name(world: World) -> None:
+    taken = "hubops-20260131020000"
+    world.client.create_backup(taken, {"includedNamespaces": [world.space]})
+    settings = world.config()
+    at = datetime(2026, 1, 31, 2, microsecond=42, tzinfo=UTC)
+    assert settings.backup.velero
+    backup = _Backup(world.client, settings.backup.velero, world.journal, world.told, None, (), started=at)
+    backup.take()
+    run = backup.record()
+    assert (run.outcome, record(run).name) == ("succeeded", f"{taken}-000042"), run.reason
 
 
 def test_a_backup_that_goes_before_the_next_one_comes(world: World) -> None:
