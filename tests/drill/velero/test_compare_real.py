@@ -24,7 +24,7 @@ from hubops.drill.velero.tarball import contents
 from tests.testbed.process import poll
 from tests.testbed.velero_platform import VeleroPlatform
 
-SPACE, SCRATCH = "compared", "hubops-drill-compared-1"
+SPACE, SCRATCH = "compared", "compared-again"
 MAPPING = {SPACE: SCRATCH}
 VALUE = secrets.token_hex(16)
 
