@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from hubops.clients.kube.errors import AlreadyExists, NotServed
+from hubops.clients.kube.errors import AlreadyExists, Conflict, NotServed
 from hubops.clients.kube.writer import KubeWriter, Manifest
 from hubops.clients.retry import Deadline, OutOfTime
 from hubops.clients.velero_files import LARGEST, LARGEST_CONTENTS, Downloads, Trust
@@ -48,6 +48,8 @@ Work = TypeVar("Work", Backup, Restore)
 MANAGED = {"app.kubernetes.io/managed-by": "hubops"}
 #: Annotation of what hubops creates: a creation whose answer was lost is known again by it.
 ASKED = "hubops.io/asked"
+_TRIES = 5  # of a change to what others change, too
+_REMOVED_WITHIN = 900.0  # seconds for what a backup has in its store and as snapshots
 #: How strconv.ParseBool of Go, which the S3 plugin reads its settings with, writes that something is so.
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 
@@ -118,8 +120,15 @@ class VeleroClient:
     def pause(self, name: str, paused: bool) -> Schedule:
         """Stop the Schedule from making backups, or let it go on.
 
-        Raises Conflict where it changed in the meantime, Permanent (404) where there is none.
+        Raises Conflict where it changes again and again meanwhile, Permanent (404) where there is none.
         """
+        for _ in range(_TRIES - 1):
+            # The server writes to what is new: what it changed is kept, and the one field is set in that.
+            with suppress(Conflict):
+                return self._pause(name, paused)
+        return self._pause(name, paused)
+
+    def _pause(self, name: str, paused: bool) -> Schedule:
         with _installed():
             found = self.cluster.read(self._item(Schedule, name))
             if found is None:
@@ -156,21 +165,27 @@ class VeleroClient:
             server.expected(found.phase, waited)
 
     def deleted(self, deletion: Deletion, *, say: Say, deadline: Deadline | None = None) -> tuple[str, ...]:
-        """Empty once the backup is gone; else why the server could not remove it. Raises as `ended` does.
+        """Empty once the backup is gone; else why the server could not remove it, or has not by the *deadline*.
 
         A backup that could not be removed stays in phase Deleting. So does one whose server was restarted meanwhile,
-        with its request InProgress for a day. Another request for it goes on from there.
+        with its request InProgress for a day. Another request for it goes on from there. Raises Permanent where no
+        server runs.
         """
-        sight = looks(lambda: self.get(Deletion, deletion.name), say=say, deadline=deadline or self.cluster.deadline)
+        limit = deadline or Deadline(min(_REMOVED_WITHIN, self.cluster.deadline.remaining()))
+        sight = looks(lambda: self.get(Deletion, deletion.name), say=say, deadline=limit)
         server = Server(self.server)
-        while True:
-            found, waited = next(sight)
-            if found is None or found.status.phase == "Processed":
-                gone = self.get(Backup, deletion.spec.backup_name) is None
-                said = found.status.errors if found else ()
-                return () if gone else said or ("the request is over, and the backup is still there",)
-            say(found.status.phase or "New")
-            server.expected(found.status.phase, waited)
+        try:
+            while True:
+                found, waited = next(sight)
+                if found is None or found.status.phase == "Processed":
+                    gone = self.get(Backup, deletion.spec.backup_name) is None
+                    said = found.status.errors if found else ()
+                    return () if gone else said or ("the request is over, and the backup is still there",)
+                say(found.status.phase or "New")
+                server.expected(found.status.phase, waited)
+        except OutOfTime:
+            self.cluster.deadline.bound(1)
+            return (f"not over after {limit.seconds:g} s; a server that was restarted meanwhile forgets it: ask again",)
 
     def server(self) -> str:
         """The version of the server, as it says itself. Raises Permanent, without a status, where none answers."""

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from hubops.clients.retry import Deadline
 from hubops.model.velero import Backup
 from tests.testbed.api import Object
 from tests.testbed.store_faults import ANY, refuse
@@ -69,6 +70,8 @@ def test_what_a_killed_server_was_at_is_failed_once_another_starts(velero: Veler
     assert velero.files("killed") == []
     assert status(velero, "Backup", "going")["phase"] == "Deleting"
     assert status(velero, "DeleteBackupRequest", deletion.name)["phase"] == "InProgress", "for ever"
+    (why,) = client.deleted(deletion, say=print, deadline=Deadline(0.3))
+    assert why.endswith("ask again")
     assert client.deleted(client.request_deletion(_backup(velero, "going")), say=print) == ()
 
 
