@@ -100,7 +100,10 @@ def filled(testbed: Testbed, check: str, line: str) -> str:
     found = findings(check)
     if check in OF_ALERTS:
         here = pods(testbed, APPLICATION)[0]["metadata"]
-        return fill_command(line, {"kind": "Pod", "namespace": here["namespace"], "name": here["name"]})
+        line = fill_command(line, {"kind": "Pod", "namespace": here["namespace"], "name": here["name"]})
+        # What somebody follows after a loss says themselves which application it is about.
+        about = subject(testbed, [Ref("Deployment", "any", APPLICATION)])
+        return line.replace("<namespace>", about.namespace or "").replace("<name>", about.name)
     if not found:
         return line
     details = {key: value for finding in reversed(found) for key, value in finding.details.items()}
